@@ -1,0 +1,33 @@
+"""BestChat's server side: conversation, provider and tool services, and the doors to them.
+
+The house, from the top; imports only go down, and neighbours on a floor do not know each other::
+
+    command                     the `bestchat` command
+    web | client | testing      doors: Tornado handlers; clients, near and far; help for tests
+    bootstrap                   the only place that chooses and builds adapters
+    dispatch | settings         procedure name -> service, access check; every option
+    services | adapters         the verbs; translations of heavy libraries
+    ports | api                 protocols between the two; the declaration of every operation
+    core                        values and decisions, without I/O
+
+Importing this package loads none of it: Jupyter Server imports it at every start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Tell Jupyter Server where the extension is."""
+    return [{"module": "bestchat_server_ext"}]
+
+
+def _load_jupyter_server_extension(server_app: ServerApp) -> None:
+    """Hang BestChat's routes into a Jupyter Server."""
+    from bestchat_server_ext.web import extension  # noqa: PLC0415  see the docstring above
+
+    extension.load(server_app)

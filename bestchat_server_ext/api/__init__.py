@@ -1,0 +1,12 @@
+"""The declaration of every operation, once, as a value.
+
+From this list come the HTTP door, the in-process client, the OpenAPI document and the TypeScript
+types.
+
+    procedure                       Procedure[Request, Response]: name, models, scope, target
+    conversations, turns, approvals, events, models, system
+                                    requests, responses and procedures of one topic
+    frames                          what travels on the WebSocket
+    catalog                         all procedures, in order
+    openapi                         the catalog as an OpenAPI 3.1 document
+"""

@@ -1,0 +1,28 @@
+"""All procedures, in the order of the documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bestchat_server_ext.api import approvals, conversations, events, models, system, turns
+from bestchat_server_ext.api.procedure import Procedure
+
+PROCEDURES: tuple[Procedure[Any, Any], ...] = (
+    conversations.create,
+    conversations.get,
+    conversations.list_,
+    conversations.rename,
+    conversations.delete,
+    turns.start,
+    turns.cancel,
+    turns.get,
+    approvals.list_,
+    approvals.answer,
+    events.replay,
+    events.subscribe,
+    models.list_,
+    system.health,
+    system.whoami,
+)
+
+BY_NAME: dict[str, Procedure[Any, Any]] = {item.name: item for item in PROCEDURES}

@@ -1,0 +1,13 @@
+"""Values and decisions: what is true, and what follows from it.
+
+Nothing in here waits, reads a clock, opens a file or logs; time and ids come in as arguments.
+
+    ids, errors                     free to everyone
+    tools, models, messages         what is said, by whom, with which tools
+    events                          past-tense facts, and deltas that are not facts yet
+    conversation                    reduce(snapshot, event): rows and clients change alike
+    request, reply                  what goes to a model; what comes back, piece by piece
+    policy, access                  what may happen: for tool calls, for callers
+    turn                            the machine: inputs in, commands out
+    wire                            bytes in, chunks out: the formats that providers speak
+"""

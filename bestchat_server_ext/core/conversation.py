@@ -1,0 +1,338 @@
+"""A conversation as a value, and how events change it.
+
+Rows are the truth, and the state of every client is `reduce(snapshot, envelope)`. The storage
+adapter changes its rows with the same functions, so the two cannot drift apart; those functions
+are also where an event that does not fit the present state is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.errors import Conflict, ErrorInfo, TurnActive
+from bestchat_server_ext.core.ids import (
+    ConversationId,
+    ExecutionId,
+    MessageId,
+    OwnerId,
+    RequestId,
+    TurnId,
+    derived_id,
+)
+from bestchat_server_ext.core.messages import Message
+from bestchat_server_ext.core.models import Usage
+from bestchat_server_ext.core.tools import ExecutionState, ToolExecution, ToolResult
+
+TurnState = Literal["running", "waiting", "finished", "failed", "cancelled", "interrupted"]
+
+ACTIVE: frozenset[TurnState] = frozenset({"running", "waiting"})
+"""States in which a turn keeps its conversation busy."""
+
+
+class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A conversation without what was said in it."""
+
+    id: ConversationId
+    """Names it."""
+    owner: OwnerId
+    """Whose it is."""
+    seq: int
+    """Number of its newest event."""
+    created_at: datetime
+    """When it began, UTC."""
+    updated_at: datetime
+    """When its newest event was written, UTC."""
+    title: str = ""
+    """What it is called; empty until it has a name."""
+    label: str = ""
+    """Where it came from, for example a notebook's path."""
+
+
+class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One user message and everything that happens until the final answer."""
+
+    id: TurnId
+    """Names it."""
+    conversation_id: ConversationId
+    """Where it happens."""
+    request_id: RequestId
+    """The client's own id of the request that asked for it."""
+    message_id: MessageId
+    """The user message that it answers."""
+    model: str
+    """The model that answers."""
+    started_at: datetime
+    """When it began, UTC."""
+    attended: bool = True
+    """Whether a person is there to be asked for approvals."""
+    state: TurnState = "running"
+    """How far it has come."""
+    step: int = 0
+    """The current request to the model, from 1; 0 before the first."""
+    cancelling: bool = False
+    """Whether somebody pressed Stop."""
+    usage: Usage = Usage()
+    """What its steps have cost together so far."""
+    error: ErrorInfo | None = None
+    """Why it failed, if it did."""
+    ended_at: datetime | None = None
+    """When it ended, UTC."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it keeps its conversation busy."""
+        return self.state in ACTIVE
+
+
+class ConversationState(msgspec.Struct, frozen=True):
+    """A whole conversation: the snapshot that a client starts from."""
+
+    conversation: Conversation
+    """The conversation itself."""
+    messages: dict[str, Message]
+    """All messages by id, in the order in which they were added."""
+    turns: dict[str, Turn]
+    """All turns by id, oldest first."""
+    executions: dict[str, ToolExecution]
+    """All tool executions by id, oldest first."""
+
+    def branch(self, leaf: MessageId | None) -> tuple[Message, ...]:
+        """The messages from the root down to `leaf`, oldest first."""
+        path = []
+        while leaf is not None:
+            message = self.messages[leaf]
+            path.append(message)
+            leaf = message.parent_id
+        return tuple(reversed(path))
+
+    @property
+    def newest(self) -> MessageId | None:
+        """The message that was added last: where a conversation goes on by itself."""
+        last = next(reversed(self.messages), None)
+        return None if last is None else MessageId(last)
+
+    @property
+    def active_turn(self) -> Turn | None:
+        """The turn that keeps the conversation busy, if one does."""
+        return next((turn for turn in reversed(self.turns.values()) if turn.active), None)
+
+
+class SeqGap(Exception):
+    """An event came whose predecessors are missing: replay from the last one seen."""
+
+
+def answer_id(turn_id: TurnId, step: int) -> MessageId:
+    """The id of the answer that a step brings."""
+    return MessageId(derived_id(turn_id, "answer", step))
+
+
+def tool_message_id(turn_id: TurnId, step: int) -> MessageId:
+    """The id of the message that carries the results of a step's tools."""
+    return MessageId(derived_id(turn_id, "tools", step))
+
+
+def execution_id(turn_id: TurnId, step: int, position: int) -> ExecutionId:
+    """The id of the tool execution at a position among the calls of a step."""
+    return ExecutionId(derived_id(turn_id, "execution", step, position))
+
+
+def create(conversation_id: ConversationId, created: ev.Envelope) -> ConversationState:
+    """The state after the first event of a conversation, which says that it was created."""
+    if not isinstance(created.event, ev.ConversationCreated):
+        raise Conflict("A conversation begins with its creation.")
+    conversation = Conversation(
+        id=conversation_id,
+        owner=created.event.owner,
+        seq=created.seq,
+        created_at=created.at,
+        updated_at=created.at,
+        title=created.event.title,
+        label=created.event.label,
+    )
+    return ConversationState(conversation, {}, {}, {})
+
+
+def reduce(state: ConversationState, envelope: ev.Envelope) -> ConversationState:
+    """The state after one more event. An event that is contained already changes nothing.
+
+    Raises:
+        SeqGap: events are missing in between.
+        Conflict: the event does not fit; the store never lets such an event happen.
+    """
+    have = state.conversation.seq
+    if envelope.seq <= have:
+        return state
+    if envelope.seq > have + 1:
+        raise SeqGap(f"have {have}, got {envelope.seq}")
+    conversation = msgspec.structs.replace(
+        apply_conversation(state.conversation, envelope.event),
+        seq=envelope.seq,
+        updated_at=envelope.at,
+    )
+    state = msgspec.structs.replace(state, conversation=conversation)
+    return _reduce_parts(state, envelope)
+
+
+def _reduce_parts(state: ConversationState, envelope: ev.Envelope) -> ConversationState:
+    event = envelope.event
+    changes: dict[str, Any] = {}
+    if isinstance(event, ev.MessageAdded):
+        changes["messages"] = {**state.messages, event.message.id: event.message}
+    if isinstance(event, ev.TurnStarted):
+        if state.active_turn is not None:
+            raise TurnActive("This conversation is busy with another turn.")
+        turn = start_turn(state.conversation.id, event, envelope.at)
+        changes["turns"] = {**state.turns, turn.id: turn}
+    elif (turn_id := turn_of(event)) is not None and turn_id in state.turns:
+        turn = apply_turn(state.turns[turn_id], event, envelope.at)
+        changes["turns"] = {**state.turns, turn_id: turn}
+    if isinstance(event, ev.ToolProposed):
+        changes["executions"] = {**state.executions, event.execution.id: event.execution}
+    elif (key := execution_of(event)) is not None:
+        execution = apply_execution(state.executions[key], event)
+        changes["executions"] = {**state.executions, key: execution}
+    return msgspec.structs.replace(state, **changes)
+
+
+def apply_conversation(conversation: Conversation, event: ev.Event) -> Conversation:
+    """The conversation after an event, apart from its counter and its time."""
+    if isinstance(event, ev.ConversationRenamed):
+        return msgspec.structs.replace(conversation, title=event.title)
+    return conversation
+
+
+def start_turn(conversation_id: ConversationId, event: ev.TurnStarted, at: datetime) -> Turn:
+    """The turn that an event begins."""
+    return Turn(
+        id=event.turn_id,
+        conversation_id=conversation_id,
+        request_id=event.request_id,
+        message_id=event.message_id,
+        model=event.model,
+        started_at=at,
+        attended=event.attended,
+    )
+
+
+def turn_of(event: ev.Event) -> TurnId | None:
+    """The turn that an event changes, if it changes one."""
+    match event:
+        case ev.MessageAdded(message):
+            return message.turn_id
+        case (
+            ev.StepStarted()
+            | ev.TurnWaiting()
+            | ev.CancelRequested()
+            | ev.TurnFinished()
+            | ev.TurnFailed()
+            | ev.TurnCancelled()
+            | ev.TurnInterrupted()
+        ):
+            return event.turn_id
+        case _:
+            return None
+
+
+def execution_of(event: ev.Event) -> ExecutionId | None:
+    """The tool execution that an event changes, if it changes one."""
+    match event:
+        case (
+            ev.ApprovalRequested()
+            | ev.ApprovalAnswered()
+            | ev.ToolStarted()
+            | ev.ToolFinished()
+        ):
+            return event.execution_id
+        case _:
+            return None
+
+
+def apply_turn(turn: Turn, event: ev.Event, at: datetime) -> Turn:
+    """The turn after an event that `turn_of` says is about it.
+
+    Raises:
+        Conflict: the turn has ended already.
+    """
+    if not turn.active:
+        raise Conflict(f"This turn is {turn.state} already.")
+    match event:
+        case ev.MessageAdded(message):
+            return msgspec.structs.replace(turn, usage=turn.usage + (message.usage or Usage()))
+        case ev.StepStarted(step=step):
+            return msgspec.structs.replace(turn, step=step, state="running")
+        case ev.TurnWaiting():
+            return msgspec.structs.replace(turn, state="waiting")
+        case ev.CancelRequested():
+            return msgspec.structs.replace(turn, cancelling=True)
+        case ev.TurnFinished():
+            return msgspec.structs.replace(turn, state="finished", ended_at=at)
+        case ev.TurnFailed(error=error):
+            return msgspec.structs.replace(turn, state="failed", ended_at=at, error=error)
+        case ev.TurnCancelled():
+            return msgspec.structs.replace(turn, state="cancelled", ended_at=at)
+        case ev.TurnInterrupted():
+            return msgspec.structs.replace(turn, state="interrupted", ended_at=at)
+        case _:
+            return turn
+
+
+_BEFORE: dict[str, frozenset[ExecutionState]] = {
+    "waiting": frozenset({"proposed"}),
+    "approved": frozenset({"proposed", "waiting"}),
+    "denied": frozenset({"proposed", "waiting", "approved"}),
+    "running": frozenset({"approved"}),
+    "done": frozenset({"running"}),
+    "failed": frozenset({"proposed", "approved", "running"}),
+    "unknown": frozenset({"running"}),
+}
+
+
+def apply_execution(execution: ToolExecution, event: ev.Event) -> ToolExecution:
+    """The execution after an event that `execution_of` says is about it.
+
+    Raises:
+        Conflict: it is past that state already, for example because somebody else was faster
+            to answer its approval.
+    """
+    match event:
+        case ev.ApprovalRequested():
+            return _step(execution, "waiting")
+        case ev.ApprovalAnswered(decision=decision):
+            execution = msgspec.structs.replace(execution, decision=decision)
+            if decision.verdict == "approve":
+                return _step(execution, "approved")
+            refusal = ToolResult(_refusal(decision.by, decision.reason), is_error=True)
+            return _step(execution, "denied", refusal)
+        case ev.ToolStarted():
+            return _step(execution, "running")
+        case ev.ToolFinished(state=state, result=result):
+            return _step(execution, state, result)
+        case _:
+            return execution
+
+
+def _step(
+    execution: ToolExecution, state: ExecutionState, result: ToolResult | None = None
+) -> ToolExecution:
+    if execution.state not in _BEFORE[state]:
+        raise Conflict(
+            f"This tool call is {execution.state} already.",
+            hint="Look at the conversation again: somebody else has decided.",
+        )
+    return msgspec.structs.replace(execution, state=state, result=result)
+
+
+def _refusal(by: str, reason: str) -> str:
+    """What the model is told about a call that did not happen."""
+    match by:
+        case "user":
+            text = "The user rejected this call."
+        case "policy":
+            text = "The policy does not allow this call."
+        case _:
+            text = "This call did not run."
+    return f"{text} {reason}".strip() + " Do not try it again unless the user asks for it."

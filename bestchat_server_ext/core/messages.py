@@ -1,0 +1,83 @@
+"""Messages: what a role said, in parts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from bestchat_server_ext.core.ids import ExecutionId, MessageId, TurnId
+from bestchat_server_ext.core.models import FinishReason, Usage
+from bestchat_server_ext.core.tools import ToolCall, ToolResult
+
+Role = Literal["user", "assistant", "tool"]
+
+
+class TextPart(msgspec.Struct, frozen=True, tag="text"):
+    """Plain text, usually Markdown."""
+
+    text: str
+    """The text itself."""
+
+
+class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning"):
+    """What a model thought before it spoke."""
+
+    text: str
+    """The thoughts, as far as the provider shows them."""
+
+
+class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
+    """A tool that the model asks for."""
+
+    call: ToolCall
+    """What it asks for."""
+    execution_id: ExecutionId
+    """Where to follow what comes of it."""
+
+
+class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result"):
+    """What came of a tool call."""
+
+    call_id: str
+    """The `ToolCall.id` that it answers."""
+    name: str
+    """The tool that ran."""
+    result: ToolResult
+    """What it brought."""
+
+
+Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One node in the tree of a conversation."""
+
+    id: MessageId
+    """Names it."""
+    parent_id: MessageId | None
+    """The message it answers or follows; none for the first of a branch."""
+    role: Role
+    """Who speaks."""
+    parts: tuple[Part, ...]
+    """What was said, in order."""
+    created_at: datetime
+    """When it was complete, UTC."""
+    turn_id: TurnId
+    """The turn it belongs to."""
+    step: int = 0
+    """The step of that turn, from 1; 0 for the user's message."""
+    model: str | None = None
+    """The model that wrote it, as a model reference."""
+    usage: Usage | None = None
+    """What it cost in tokens, where the provider said so."""
+    finish_reason: FinishReason | None = None
+    """Why the model stopped."""
+    partial: bool = False
+    """Whether it was cut short: by Stop, by a failure, or by the end of a process."""
+
+    @property
+    def text(self) -> str:
+        """All text parts, joined; reasoning and tools are left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))

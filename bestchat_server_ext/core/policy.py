@@ -1,0 +1,44 @@
+"""The policy: what happens to a tool call before a person is asked.
+
+First match wins, and no match asks. Where nobody is there to be asked, asking means denying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from bestchat_server_ext.core.tools import ToolCall, ToolSpec
+
+Verdict = Literal["approve", "ask", "deny"]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One line of a policy."""
+
+    tool: str
+    """Pattern of tool names, as in file globbing."""
+    verdict: Verdict
+    """What to do with a call that matches."""
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """What the policy says to one call."""
+
+    verdict: Verdict
+    reason: str
+
+
+def decide(rules: Sequence[Rule], spec: ToolSpec, call: ToolCall, *, attended: bool) -> Ruling:
+    """Judge one call by the rules."""
+    for rule in rules:
+        if fnmatchcase(call.name, rule.tool):
+            if rule.verdict == "ask":
+                break
+            return Ruling(rule.verdict, f"rule for {rule.tool!r}")
+    if attended:
+        return Ruling("ask", f"no rule covers {spec.name!r}")
+    return Ruling("deny", "nobody was there to approve the call")

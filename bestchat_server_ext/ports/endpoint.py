@@ -1,0 +1,37 @@
+"""Where an HTTP lane finds its server."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A server and the key to it."""
+
+    base_url: str
+    """URL that paths such as `/chat/completions` are appended to."""
+    key: str | None
+    """What goes into the Authorization header; none where the server wants none."""
+
+    def __repr__(self) -> str:
+        """Without the key, so that no log can show it."""
+        return f"Address({self.base_url!r})"
+
+
+class Endpoint(Protocol):
+    """Gives the address of a server, starting it first if need be."""
+
+    async def address(self) -> Address:
+        """Where to send the next request.
+
+        Raises:
+            MissingKey: the server wants a key and there is none.
+            ChatError: it could not be started.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop what was started."""
+        ...
