@@ -28,6 +28,6 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server_app: ServerApp) -> None:
     """Hang BestChat's routes into a Jupyter Server."""
-    from bestchat_server_ext.web import extension  # noqa: PLC0415  see the docstring above
+    from bestchat_server_ext.web import extension
 
     extension.load(server_app)

@@ -240,12 +240,7 @@ def turn_of(event: ev.Event) -> TurnId | None:
 def execution_of(event: ev.Event) -> ExecutionId | None:
     """The tool execution that an event changes, if it changes one."""
     match event:
-        case (
-            ev.ApprovalRequested()
-            | ev.ApprovalAnswered()
-            | ev.ToolStarted()
-            | ev.ToolFinished()
-        ):
+        case ev.ApprovalRequested() | ev.ApprovalAnswered() | ev.ToolStarted() | ev.ToolFinished():
             return event.execution_id
         case _:
             return None

@@ -55,7 +55,7 @@ class _GrowingPart(msgspec.Struct):
 class _GrowingCall(msgspec.Struct):
     id: str = ""
     name: str = ""
-    arguments: list[str] = []  # noqa: RUF012  msgspec copies mutable defaults
+    arguments: list[str] = []
 
 
 class ReplyBuilder:

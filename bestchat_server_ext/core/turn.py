@@ -317,9 +317,7 @@ class TurnMachine:
             self._end(ev.TurnCancelled(self.turn.id), at)
             return
         self._refuse_open("The turn was stopped.", at)
-        self._acts += [
-            CancelTool(item.id) for item in self._current if item.state == "running"
-        ]
+        self._acts += [CancelTool(item.id) for item in self._current if item.state == "running"]
         self._advance(at)
 
     def _lose(self, partial: Reply, at: datetime) -> None:

@@ -177,9 +177,7 @@ class Storage(Protocol):
         """Tool calls that wait for a decision: of one conversation, or of all of an owner."""
         ...
 
-    async def renew(
-        self, texts: Sequence[PartialText], until: datetime
-    ) -> tuple[TurnId, ...]:
+    async def renew(self, texts: Sequence[PartialText], until: datetime) -> tuple[TurnId, ...]:
         """Renew leases and keep partial texts of all running turns, in one transaction.
 
         Gives the turns whose lease did not hold any more.

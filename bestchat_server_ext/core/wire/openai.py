@@ -272,7 +272,13 @@ def error_of(status: int, body: bytes, retry_after: float | None = None) -> erro
 
 
 _LONGEST_MESSAGE = 300
-_OVERFLOW = ("context_length", "context length", "context size", "exceed_context", "maximum context")
+_OVERFLOW = (
+    "context_length",
+    "context length",
+    "context size",
+    "exceed_context",
+    "maximum context",
+)
 
 
 def _classify(
