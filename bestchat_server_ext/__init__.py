@@ -15,19 +15,11 @@ Importing this package loads none of it: Jupyter Server imports it at every star
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jupyter_server.serverapp import ServerApp
+from typing import Any
 
 
-def _jupyter_server_extension_points() -> list[dict[str, str]]:
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """Tell Jupyter Server where the extension is."""
-    return [{"module": "bestchat_server_ext"}]
+    from bestchat_server_ext.web.extension import BestChat
 
-
-def _load_jupyter_server_extension(server_app: ServerApp) -> None:
-    """Hang BestChat's routes into a Jupyter Server."""
-    from bestchat_server_ext.web import extension
-
-    extension.load(server_app)
+    return [{"module": "bestchat_server_ext.web.extension", "app": BestChat}]

@@ -1,1 +1,12 @@
-"""."""
+"""Translations: each adapter owns one heavy library and raises only errors of `core.errors`.
+
+storage_sql                     conversations and tokens on SQLAlchemy: SQLite
+bus_memory, cache_memory        for a single process
+provider_http                   providers that speak over HTTP; aiohttp
+provider_scripted               answers from a script, for tests and demonstrations
+local_model                     the embedded model in a child process; xllamacpp
+endpoint_static                 a server at a fixed address
+tools_server                    registered Python functions
+secrets_env                     keys from the environment
+clock_system                    the real time
+"""

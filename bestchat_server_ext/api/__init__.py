@@ -6,7 +6,9 @@ types.
     procedure                       Procedure[Request, Response]: name, models, scope, target
     conversations, turns, approvals, events, models, system
                                     requests, responses and procedures of one topic
+    error_body                      what an HTTP answer says when something went wrong
     frames                          what travels on the WebSocket
     catalog                         all procedures, in order
     openapi                         the catalog as an OpenAPI 3.1 document
+    schemas                         models as JSON Schema, with their docstrings as descriptions
 """

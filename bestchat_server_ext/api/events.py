@@ -6,14 +6,12 @@ from typing import Annotated
 
 import msgspec
 
-from bestchat_server_ext.api.frames import ServerFrame
+from bestchat_server_ext.api.frames import DraftPosition, Seq, ServerFrame
 from bestchat_server_ext.api.procedure import ApiRequest, Procedure
 from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.events import Envelope
-from bestchat_server_ext.core.ids import ConversationId, MessageId
-
-Seq = Annotated[int, msgspec.Meta(ge=0)]
+from bestchat_server_ext.core.ids import ConversationId
 
 
 class ReplayEvents(ApiRequest):
@@ -36,17 +34,6 @@ class Replay(msgspec.Struct, frozen=True):
     """Number of the conversation's newest event: beyond the last one here, ask again."""
     snapshot: ConversationState | None = None
     """The whole conversation, where the events that were asked for are not kept any more."""
-
-
-class DraftPosition(msgspec.Struct, frozen=True):
-    """How much of a streaming answer a reader has."""
-
-    message_id: MessageId
-    """Which answer."""
-    part: Annotated[int, msgspec.Meta(ge=0)]
-    """The last part it has something of."""
-    n: Annotated[int, msgspec.Meta(ge=0)]
-    """The last piece it has of that part."""
 
 
 class SubscribeEvents(ApiRequest):

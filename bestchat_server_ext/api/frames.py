@@ -7,12 +7,61 @@ missed, the streaming answer as far as it has come, `caught_up`, and then events
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import ErrorInfo
 from bestchat_server_ext.core.events import Delta, Envelope
-from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.core.ids import ConversationId, MessageId
+
+Seq = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class DraftPosition(msgspec.Struct, frozen=True):
+    """How much of a streaming answer a reader has."""
+
+    message_id: MessageId
+    """Which answer."""
+    part: Annotated[int, msgspec.Meta(ge=0)]
+    """The last part it has something of."""
+    n: Annotated[int, msgspec.Meta(ge=0)]
+    """The last piece it has of that part."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello", forbid_unknown_fields=True):
+    """The client's first frame."""
+
+    protocol: int
+    """The protocol that the client speaks."""
+
+
+class Subscribe(
+    msgspec.Struct, frozen=True, tag="subscribe", forbid_unknown_fields=True, omit_defaults=True
+):
+    """Follow a conversation; following it already means starting again from here."""
+
+    conversation_id: ConversationId
+    """Which conversation."""
+    after: Seq | None = None
+    """Number of the last event seen; none to begin with a snapshot."""
+    draft: DraftPosition | None = None
+    """How much of the streaming answer the reader has; none for nothing."""
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe", forbid_unknown_fields=True):
+    """Follow a conversation no longer."""
+
+    conversation_id: ConversationId
+    """Which conversation."""
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping", forbid_unknown_fields=True):
+    """Ask for a heartbeat now, to learn whether the line still works."""
+
+
+ClientFrame = Hello | Subscribe | Unsubscribe | Ping
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):

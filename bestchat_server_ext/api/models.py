@@ -12,6 +12,9 @@ from bestchat_server_ext.core.models import ModelFacts
 class ListModels(ApiRequest):
     """Read which models can be used."""
 
+    known_only: bool = False
+    """Whether to leave out what providers would have to be asked for over the network."""
+
 
 class ModelList(msgspec.Struct, frozen=True):
     """Models of all configured providers."""

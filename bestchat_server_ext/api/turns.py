@@ -41,9 +41,12 @@ class TurnTicket(msgspec.Struct, frozen=True):
     message_id: MessageId
     """The user's message as it was stored."""
     seq: int
-    """Number of the event that began the turn: follow the conversation from here."""
+    """Number of the event that began the turn: follow the conversation from here. Zero if the
+    request had been received before: follow from the beginning."""
     model: str
     """The model that answers."""
+    label: str = ""
+    """What to show beside its name, for example *demo model*."""
 
 
 class CancelTurn(ApiRequest):

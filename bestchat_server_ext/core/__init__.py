@@ -8,6 +8,8 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     conversation                    reduce(snapshot, event): rows and clients change alike
     request, reply                  what goes to a model; what comes back, piece by piece
     policy, access                  what may happen: for tool calls, for callers
+    tokens                          how our own credentials look
+    script                          scripted answers, for tests and demonstrations
     turn                            the machine: inputs in, commands out
     wire                            bytes in, chunks out: the formats that providers speak
 """

@@ -61,6 +61,11 @@ class Target(msgspec.Struct, frozen=True):
     """For an execution placed in a kernel: which one."""
 
 
+def no_such_object() -> NotFound:
+    """The one error for what does not exist and for what is somebody else's."""
+    return NotFound("There is no such object.", hint="Check the id, or list what you have.")
+
+
 def require(caller: Caller, scope: Scope, target: Target | None = None) -> None:
     """Allow an action, or say why not: the one policy function.
 
@@ -69,7 +74,7 @@ def require(caller: Caller, scope: Scope, target: Target | None = None) -> None:
         NotFound: the object belongs to somebody else.
     """
     if target is not None and target.owner != caller.owner:
-        raise NotFound("There is no such object.", hint="Check the id, or list what you have.")
+        raise no_such_object()
     if scope not in caller.scopes:
         raise NotAllowed(
             f"This {caller.kind} credential does not have the scope {scope.value!r}.",
@@ -83,7 +88,9 @@ def _require_own_tool(caller: Caller, target: Target) -> None:
     """Code in a kernel could approve whatever it likes, so its word counts only at home."""
     if caller.kind != "kernel":
         return
-    if target.placement != "kernel" or target.kernel_id != caller.kernel_id:
+    # A token that is not bound to a kernel yet is at home nowhere.
+    at_home = caller.kernel_id is not None and target.kernel_id == caller.kernel_id
+    if target.placement != "kernel" or not at_home:
         raise NotAllowed(
             "A kernel may decide only about tools that run in that kernel.",
             hint="Approve or reject this call in the panel, or with the user's own credentials.",

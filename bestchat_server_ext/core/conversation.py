@@ -8,7 +8,7 @@ are also where an event that does not fit the present state is refused.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -181,21 +181,32 @@ def _reduce_parts(state: ConversationState, envelope: ev.Envelope) -> Conversati
     event = envelope.event
     changes: dict[str, Any] = {}
     if isinstance(event, ev.MessageAdded):
-        changes["messages"] = {**state.messages, event.message.id: event.message}
+        changes["messages"] = _with(state.messages, event.message)
     if isinstance(event, ev.TurnStarted):
         if state.active_turn is not None:
             raise TurnActive("This conversation is busy with another turn.")
         turn = start_turn(state.conversation.id, event, envelope.at)
-        changes["turns"] = {**state.turns, turn.id: turn}
+        changes["turns"] = _with(state.turns, turn)
     elif (turn_id := turn_of(event)) is not None and turn_id in state.turns:
         turn = apply_turn(state.turns[turn_id], event, envelope.at)
         changes["turns"] = {**state.turns, turn_id: turn}
     if isinstance(event, ev.ToolProposed):
-        changes["executions"] = {**state.executions, event.execution.id: event.execution}
+        changes["executions"] = _with(state.executions, event.execution)
     elif (key := execution_of(event)) is not None:
+        if key not in state.executions:
+            raise Conflict("There is no such tool call in this conversation.")
         execution = apply_execution(state.executions[key], event)
         changes["executions"] = {**state.executions, key: execution}
     return msgspec.structs.replace(state, **changes)
+
+
+_Item = TypeVar("_Item", Message, Turn, ToolExecution)
+
+
+def _with(items: dict[str, _Item], new: _Item) -> dict[str, _Item]:
+    if new.id in items:
+        raise Conflict("This is in the conversation already.")
+    return {**items, new.id: new}
 
 
 def apply_conversation(conversation: Conversation, event: ev.Event) -> Conversation:
@@ -226,6 +237,7 @@ def turn_of(event: ev.Event) -> TurnId | None:
         case (
             ev.StepStarted()
             | ev.TurnWaiting()
+            | ev.TurnResumed()
             | ev.CancelRequested()
             | ev.TurnFinished()
             | ev.TurnFailed()
@@ -261,6 +273,8 @@ def apply_turn(turn: Turn, event: ev.Event, at: datetime) -> Turn:
             return msgspec.structs.replace(turn, step=step, state="running")
         case ev.TurnWaiting():
             return msgspec.structs.replace(turn, state="waiting")
+        case ev.TurnResumed():
+            return msgspec.structs.replace(turn, state="running")
         case ev.CancelRequested():
             return msgspec.structs.replace(turn, cancelling=True)
         case ev.TurnFinished():

@@ -131,6 +131,13 @@ class TurnWaiting(msgspec.Struct, frozen=True, tag="turn_waiting"):
     """The turn that waits."""
 
 
+class TurnResumed(msgspec.Struct, frozen=True, tag="turn_resumed"):
+    """A turn that waited goes on."""
+
+    turn_id: TurnId
+    """The turn that goes on."""
+
+
 class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
     """Somebody pressed Stop."""
 
@@ -183,6 +190,7 @@ Event = (
     | ToolStarted
     | ToolFinished
     | TurnWaiting
+    | TurnResumed
     | CancelRequested
     | TurnFinished
     | TurnFailed

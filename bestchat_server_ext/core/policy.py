@@ -36,9 +36,10 @@ def decide(rules: Sequence[Rule], spec: ToolSpec, call: ToolCall, *, attended: b
     """Judge one call by the rules."""
     for rule in rules:
         if fnmatchcase(call.name, rule.tool):
-            if rule.verdict == "ask":
-                break
-            return Ruling(rule.verdict, f"rule for {rule.tool!r}")
-    if attended:
-        return Ruling("ask", f"no rule covers {spec.name!r}")
-    return Ruling("deny", "nobody was there to approve the call")
+            ruling = Ruling(rule.verdict, f"rule for {rule.tool!r}")
+            break
+    else:
+        ruling = Ruling("ask", f"no rule covers {spec.name!r}")
+    if ruling.verdict == "ask" and not attended:
+        return Ruling("deny", "nobody was there to approve the call")
+    return ruling

@@ -109,6 +109,16 @@ class ReplyBuilder:
                 behind.append((index, growing.kind, seen + 1, last, "".join(rest)))
         return behind
 
+    def _whole_calls(self) -> tuple[ToolCall, ...]:
+        """The calls, each with an id of its own: some servers send none, or one for all."""
+        calls: dict[str, ToolCall] = {}
+        for index, call in sorted(self._calls.items()):
+            key = call.id or f"call_{index}"
+            while key in calls:
+                key = f"{key}_{index}"
+            calls[key] = ToolCall(key, call.name, "".join(call.arguments))
+        return tuple(calls.values())
+
     def partial(self) -> Reply:
         """What had arrived when the stream was cut: unfinished tool calls are left out."""
         parts = tuple(ReplyPart(part.kind, "".join(part.pieces)) for part in self._parts)
@@ -120,11 +130,7 @@ class ReplyBuilder:
         Raises:
             ProviderError: the stream ended without an answer: no text, no call, no reason.
         """
-        calls = tuple(
-            ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments))
-            for index, call in sorted(self._calls.items())
-        )
-        reply = self.partial()
+        reply, calls = self.partial(), self._whole_calls()
         if not reply.parts and not calls and self._finish_reason is None:
             raise ProviderError(
                 "The provider closed the stream without an answer.", hint="Try again."

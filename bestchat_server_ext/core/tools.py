@@ -66,7 +66,7 @@ class ToolCall(msgspec.Struct, frozen=True):
         """
         try:
             return msgspec.json.decode(self.arguments or "{}", type=JsonObject)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise ValueError(f"the arguments are not a JSON object: {error}") from error
 
 

@@ -32,7 +32,13 @@ from bestchat_server_ext.core.conversation import (
     tool_message_id,
     turn_of,
 )
-from bestchat_server_ext.core.errors import ErrorInfo, LimitReached
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    ContentRefused,
+    ErrorInfo,
+    LimitReached,
+    ProviderError,
+)
 from bestchat_server_ext.core.ids import ExecutionId, MessageId, TurnId
 from bestchat_server_ext.core.messages import (
     Message,
@@ -42,6 +48,7 @@ from bestchat_server_ext.core.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from bestchat_server_ext.core.models import Usage
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import (
     SETTLED,
@@ -272,15 +279,29 @@ class TurnMachine:
             return self.turn.message_id
         return tool_message_id(self.turn.id, self.turn.step - 1)
 
+    @property
+    def _only_waits(self) -> bool:
+        """Whether all there is to do is to wait for approvals."""
+        open_ones = {item.state for item in self._current} - SETTLED
+        waits = self.turn.state == "waiting" and not self.turn.cancelling
+        return waits and open_ones == {"waiting"}
+
     # What the inputs do.
 
     def _begin(self, at: datetime) -> None:
-        if self.turn.step == 0:
+        if self.turn.cancelling:
+            # Stop was pressed before anybody took the turn up: nobody else will say so.
+            self._cancel(Reply(), at)
+        elif self.turn.step == 0:
             self._next_step(at)
         elif self._answered:
             self._advance(at)
 
     def _take_reply(self, reply: Reply, at: datetime) -> None:
+        if (silence := _silence(reply, self.turn.step)) is not None:
+            self._keep_partial(reply, at)
+            self._end(ev.TurnFailed(self.turn.id, silence.info), at)
+            return
         self._add_answer(reply, at, partial=False)
         if not reply.calls:
             self._end(ev.TurnFinished(self.turn.id), at)
@@ -291,11 +312,12 @@ class TurnMachine:
 
     def _take_decision(self, given: ApprovalGiven, at: datetime) -> None:
         execution = self.executions.get(given.execution_id)
-        if execution is None or execution.state != "waiting":
+        if execution is None or execution.step != self.turn.step:
             return
-        # The decision is stored already; only the machine's own picture follows.
-        answered = ev.ApprovalAnswered(given.execution_id, given.decision)
-        self.executions[given.execution_id] = apply_execution(execution, answered)
+        if execution.state == "waiting":
+            # The decision is stored already; only the machine's own picture follows.
+            self._picture(ev.ApprovalAnswered(given.execution_id, given.decision), at)
+        # A machine that was rebuilt in between knows it from the rows, and still has to act.
         self._advance(at)
 
     def _take_result(
@@ -316,11 +338,14 @@ class TurnMachine:
                 self._keep_partial(partial, at)
             self._end(ev.TurnCancelled(self.turn.id), at)
             return
-        self._refuse_open("The turn was stopped.", at)
         self._acts += [CancelTool(item.id) for item in self._current if item.state == "running"]
         self._advance(at)
 
     def _lose(self, partial: Reply, at: datetime) -> None:
+        if self._only_waits:
+            # The process ended between storing that the turn waits and letting go of it.
+            self._await_approval()
+            return
         if not self._answered:
             self._keep_partial(partial, at)
         else:
@@ -336,11 +361,9 @@ class TurnMachine:
 
     def _advance(self, at: datetime) -> None:
         """Go on as far as possible once the answer of this step is known."""
-        if not self.turn.cancelling:
-            for item in self._current:
-                if item.state == "approved":
-                    self._emit(ev.ToolStarted(item.id), at)
-                    self._acts.append(RunTool(self.executions[item.id]))
+        if self.turn.cancelling:
+            self._refuse_open("The turn was stopped.", at)
+        self._start_approved(at)
         states = {item.state for item in self._current}
         if states <= SETTLED:
             self._add_results(at)
@@ -349,10 +372,26 @@ class TurnMachine:
             else:
                 self._next_step(at)
         elif "running" not in states and not self.turn.cancelling:
-            waiting = tuple(item.id for item in self._current if item.state == "waiting")
             if self.turn.state != "waiting":
                 self._emit(ev.TurnWaiting(self.turn.id), at)
-            self._acts.append(AwaitApproval(waiting))
+            self._await_approval()
+
+    def _start_approved(self, at: datetime) -> None:
+        for item in self._current:
+            if item.state != "approved":
+                continue
+            # The tools on offer and the arguments may be others than when it was proposed.
+            if flaw := self._flaw(item.effective):
+                self._fail(item.id, flaw, at)
+                continue
+            if self.turn.state == "waiting":
+                self._emit(ev.TurnResumed(self.turn.id), at)
+            self._emit(ev.ToolStarted(item.id), at)
+            self._acts.append(RunTool(self.executions[item.id]))
+
+    def _await_approval(self) -> None:
+        waiting = tuple(item.id for item in self._current if item.state == "waiting")
+        self._acts.append(AwaitApproval(waiting))
 
     def _next_step(self, at: datetime) -> None:
         step = self.turn.step + 1
@@ -384,15 +423,21 @@ class TurnMachine:
             placement=spec.placement if spec else "server",
         )
         self._emit(ev.ToolProposed(execution), at)
-        if spec is None:
-            self._fail(key, f"There is no tool named {call.name!r}.", at)
-            return
+        if flaw := self._flaw(call):
+            self._fail(key, flaw, at)
+        elif spec is not None:
+            ruling = policy.decide(self._rules, spec, call, attended=self.turn.attended)
+            self._judge(key, ruling, at)
+
+    def _flaw(self, call: ToolCall) -> str:
+        """Why a call cannot run, whoever allows it; empty if it can."""
+        if call.name not in self._tools:
+            return f"There is no tool named {call.name!r}."
         try:
             call.parsed()
         except ValueError as error:
-            self._fail(key, f"The call was not run: {error}.", at)
-            return
-        self._judge(key, policy.decide(self._rules, spec, call, attended=self.turn.attended), at)
+            return f"The call was not run: {error}."
+        return ""
 
     def _judge(self, key: ExecutionId, ruling: policy.Ruling, at: datetime) -> None:
         match ruling.verdict:
@@ -418,8 +463,9 @@ class TurnMachine:
     # Messages.
 
     def _keep_partial(self, partial: Reply, at: datetime) -> None:
+        """Keep what was said; what was still being asked of tools will not happen."""
         if partial.parts:
-            self._add_answer(partial, at, partial=True)
+            self._add_answer(msgspec.structs.replace(partial, calls=()), at, partial=True)
 
     def _add_answer(self, reply: Reply, at: datetime, *, partial: bool) -> None:
         parts: list[Part] = [
@@ -439,7 +485,7 @@ class TurnMachine:
             turn_id=self.turn.id,
             step=self.turn.step,
             model=self.turn.model,
-            usage=reply.usage,
+            usage=reply.usage if reply.usage != Usage() else None,
             finish_reason=reply.finish_reason,
             partial=partial,
         )
@@ -492,3 +538,27 @@ class TurnMachine:
         stored = [Append(tuple(self._events))] if self._events else []
         self._events, self._acts = [], []
         return [*first, *stored, *rest]
+
+
+def _silence(reply: Reply, step: int) -> ChatError | None:
+    """Why a reply is no answer; none if it says or asks something, or may well be silent.
+
+    Silence after tools is fine: some models end so once the work is done. Silence in place of
+    the first answer would look like success where nothing has happened.
+    """
+    if reply.calls or any(part.kind == "text" and part.text.strip() for part in reply.parts):
+        return None
+    match reply.finish_reason:
+        case "content_filter":
+            return ContentRefused(
+                "The provider's content policy refused the answer.", hint="Say it in other words."
+            )
+        case "length":
+            return LimitReached(
+                "The model reached its limit of tokens before it said anything.",
+                hint="Ask for less at once, or choose another model.",
+            )
+        case "stop" if step > 1:
+            return None
+        case _:
+            return ProviderError("The model gave an empty answer.", hint="Try again.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from bestchat_server_ext.core.models import Chunk, ModelFacts
@@ -12,7 +12,7 @@ from bestchat_server_ext.core.request import ModelRequest
 class Provider(Protocol):
     """Answers for all models behind one name."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[Sequence[Chunk]]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[Chunk], None]:
         """Ask a model. Chunks that arrive together come together.
 
         Closing the iterator (`aclose`) closes the connection; nothing arrives after it.

@@ -1,1 +1,12 @@
-"""."""
+"""The verbs: what BestChat does, in terms of ports.
+
+stream          append, publish, follow: events once stored, deltas while they last
+conversations   ConversationManager: create, read, list, rename, delete
+context         ContextManager: the projection that a model gets to see
+providers       ProviderRegistry: which model answers, through which provider
+tools           ToolExecutor: which tools there are, and running them
+tokens          BestChat's own credentials
+turns           TurnService: the only thing that turns the wheel
+turn_run        one turn while it runs in this process
+draft           a streaming answer: pieces out at once, then in batches
+"""

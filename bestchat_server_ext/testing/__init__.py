@@ -1,1 +1,10 @@
-"""."""
+"""Help for tests, shipped so that authors of plugins can use it too.
+
+    clock         a clock that goes on only when it is told to
+    playbook      a turn as a script: inputs in, expected commands out
+    simulation    a world around the turn's machine that can die at any point
+    script        scripts for the provider that answers from one
+    port_suites   what every implementation of a port has to do, as tests
+
+The suites and the playbook need pytest and pytest-asyncio; nothing else here does.
+"""

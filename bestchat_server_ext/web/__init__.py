@@ -1,1 +1,10 @@
-"""."""
+"""The HTTP and WebSocket door, on plain Tornado.
+
+door         what every handler needs: the application when it is first wanted, and who asks
+errors       an error's kind -> an HTTP status, once
+http         one handler for all procedures, and two documents
+socket       the WebSocket: subscribe, resume, heartbeat
+routes       paths -> handlers
+extension    the same handlers inside Jupyter Server; the only place that knows it
+kernels      a token and an address for every kernel that the server starts
+"""

@@ -8,6 +8,7 @@ without an index, errors in the middle of a stream, streams that just end.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -107,13 +108,22 @@ class OpenAIDecoder:
         self._call_ids: dict[str, int] = {}
         self.done = False
         """Whether the end marker was seen: whatever follows is not part of the answer."""
+        self.finished = False
+        """Whether the model said why it stopped: the answer is whole, end marker or not."""
+        self.error: errors.ProviderError | None = None
+        """What is wrong behind the last chunks: every further call raises it."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """Take bytes in any split; give the chunks that they complete.
 
+        Chunks that stand before an error count, so an error that comes together with some is
+        kept in `error` and raised by the next call.
+
         Raises:
             ProviderError: the provider put an error, or something unreadable, into the stream.
         """
+        if self.error is not None:
+            raise self.error
         return self._decode(self._sse.feed(data))
 
     def close(self) -> list[Chunk]:
@@ -122,33 +132,46 @@ class OpenAIDecoder:
         Raises:
             ProviderError: as in `feed`.
         """
+        if self.error is not None:
+            raise self.error
         return self._decode(self._sse.close())
 
     def _decode(self, events: Iterable[bytes]) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for data in events:
-            if self.done:
-                break
-            if data.strip() == b"[DONE]":
-                self.done = True
-                break
-            try:
-                chunk = self._decoder.decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise errors.ProviderError(
-                    "The provider sent a piece of the answer that cannot be read.",
-                    hint="Check that its URL is that of an OpenAI-compatible API.",
-                ) from error
-            if chunk.error is not None:
-                raise error_in(chunk.error)
-            self._read(chunk, chunks)
+        try:
+            for data in events:
+                if self.done:
+                    break
+                self._decode_event(data.strip(), chunks)
+        except errors.ProviderError as error:
+            self.error = error
+            if not chunks:
+                raise
         return chunks
+
+    def _decode_event(self, data: bytes, chunks: list[Chunk]) -> None:
+        if data == b"[DONE]":
+            self.done = True
+            return
+        if not data:
+            return
+        try:
+            chunk = self._decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise errors.ProviderError(
+                "The provider sent a piece of the answer that cannot be read.",
+                hint="Check that its URL is that of an OpenAI-compatible API.",
+            ) from error
+        if chunk.error is not None:
+            raise error_in(chunk.error)
+        self._read(chunk, chunks)
 
     def _read(self, chunk: _Chunk, chunks: list[Chunk]) -> None:
         for choice in (chunk.choices or ())[:1]:
             if choice.delta is not None:
                 self._read_delta(choice.delta, chunks)
             if choice.finish_reason:
+                self.finished = True
                 reason = _FINISH.get(choice.finish_reason, "unknown")
                 chunks.append(FinishChunk(reason))
         if chunk.usage is not None:
@@ -171,14 +194,18 @@ class OpenAIDecoder:
             )
 
     def _index(self, call: _ToolCall) -> int:
-        """Which call a piece belongs to; some servers leave the index out."""
+        """Which call a piece belongs to; some servers leave the index out, or the id, or both."""
         if call.index is not None:
             self._last_call = max(self._last_call, call.index)
             return call.index
-        if call.id and call.id not in self._call_ids:
+        if call.id and call.id in self._call_ids:
+            return self._call_ids[call.id]
+        named = call.function is not None and bool(call.function.name)
+        if call.id or named or self._last_call < 0:
             self._last_call += 1
-            self._call_ids[call.id] = self._last_call
-        return self._call_ids.get(call.id or "", max(self._last_call, 0))
+            if call.id:
+                self._call_ids[call.id] = self._last_call
+        return self._last_call
 
 
 def _usage(usage: _Usage) -> Usage:
@@ -260,15 +287,30 @@ def error_in(error: _ErrorBody | str) -> errors.ProviderError:
     return _classify(None, body, None)
 
 
+class _Refusal(msgspec.Struct):
+    """The shapes of a refusal: ours to expect, the others as servers were seen to write them."""
+
+    error: _ErrorBody | str | None = None
+    message: str | None = None
+    detail: Any = None
+
+    @property
+    def body(self) -> _ErrorBody:
+        if isinstance(self.error, _ErrorBody):
+            return self.error
+        detail = self.detail if isinstance(self.detail, str) else None
+        return _ErrorBody(message=self.error or self.message or detail)
+
+
 def error_of(status: int, body: bytes, retry_after: float | None = None) -> errors.ProviderError:
     """The error behind a response that is not a stream, from its status and its body."""
     try:
-        decoded = msgspec.json.decode(body, type=_Chunk).error
+        decoded = msgspec.json.decode(body, type=_Refusal | list[_Refusal])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        decoded = None
-    if isinstance(decoded, str):
-        decoded = _ErrorBody(message=decoded)
-    return _classify(status, decoded or _ErrorBody(), retry_after)
+        decoded = _Refusal()
+    if isinstance(decoded, list):
+        decoded = decoded[0] if decoded else _Refusal()
+    return _classify(status, decoded.body, retry_after)
 
 
 _LONGEST_MESSAGE = 300
@@ -278,14 +320,21 @@ _OVERFLOW = (
     "context size",
     "exceed_context",
     "maximum context",
+    "maximum model length",
+    "prompt is too long",
 )
+_BROKE, _REFUSED = "The provider broke the answer off.", "The provider answered with HTTP {}."
 
 
 def _classify(
     status: int | None, body: _ErrorBody, retry_after: float | None
 ) -> errors.ProviderError:
     said = " ".join((body.message or "").split())[:_LONGEST_MESSAGE]
-    text = f"The provider says: {said}" if said else f"The provider answered with HTTP {status}."
+    text = _REFUSED.format(status) if status else _BROKE
+    if said:
+        text = f"The provider says: {said}"
+    if status is None and isinstance(body.code, int):
+        status = body.code  # in a stream, the status is part of the error
     telling = f"{body.code} {body.type} {said}".lower()
     if any(word in telling for word in _OVERFLOW):
         hint = "Start a new conversation, or choose a model with a larger window."
@@ -294,8 +343,13 @@ def _classify(
         return errors.ContentRefused(text, hint="Say it in other words.")
     if status in {401, 403} or "invalid_api_key" in telling:
         return errors.ProviderAuth(text, hint="Check the provider's key.")
-    if status == 404 or "model_not_found" in telling:  # noqa: PLR2004  HTTP statuses name themselves
+    if status == HTTPStatus.NOT_FOUND or "model_not_found" in telling:
         return errors.ModelNotFound(text, hint="Check the model's name and the provider's URL.")
-    if status == 429 or "rate_limit" in telling:  # noqa: PLR2004
+    if "insufficient_quota" in telling or status == HTTPStatus.PAYMENT_REQUIRED:
+        # It comes as a 429, yet no waiting helps.
+        return errors.ProviderError(text, hint="Check the credit of the account at the provider.")
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "rate_limit" in telling:
         return errors.RateLimited(text, hint="Wait a little.", retry_after=retry_after)
-    return errors.ProviderError(text, retry_after=retry_after)
+    ours = status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
+    hint = "" if ours else "Try again in a moment."
+    return errors.ProviderError(text, hint=hint, retry_after=retry_after)

@@ -7,7 +7,11 @@ UTF-8 cut in two between packets.
 
 from __future__ import annotations
 
+from bestchat_server_ext.core import errors
+
 _BOM = b"\xef\xbb\xbf"
+_LONGEST = 16 * 1024 * 1024
+"""Bytes of one unfinished event; a body without line ends must not fill the memory."""
 
 
 class SSEDecoder:
@@ -20,7 +24,11 @@ class SSEDecoder:
         self._started = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes as they come; give the data of every event that they complete."""
+        """Take bytes as they come; give the data of every event that they complete.
+
+        Raises:
+            ProviderError: one event is longer than any event of a chat can be.
+        """
         buffer = self._rest + data
         if not self._started:
             if _BOM.startswith(buffer[:3]) and len(buffer) < len(_BOM):
@@ -34,7 +42,13 @@ class SSEDecoder:
             body = buffer[: len(buffer) - len(tail)]
             buffer = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + tail
         *lines, self._rest = buffer.split(b"\n")
-        return self._take(lines)
+        events = self._take(lines)
+        if len(self._rest) + sum(map(len, self._data)) > _LONGEST:
+            raise errors.ProviderError(
+                "The provider sent a piece of the answer that never ends.",
+                hint="Check that its URL is that of an OpenAI-compatible API.",
+            )
+        return events
 
     def close(self) -> list[bytes]:
         """The stream has ended: give what stands there without an empty line behind it.

@@ -1,0 +1,39 @@
+"""BestChat's faces inside a kernel.
+
+    magics      %%chat and %chat
+    options     the options on a magic's line
+    prompt      what is sent: mentions and {{ expressions }}
+    summary     a value in few words
+    namespace   prompt and summary over IPython's variables
+    session     what a notebook talks to: its conversation, its cells, one turn at a time
+    cells       which cell stands where in the conversation
+    connect     the server that started this kernel, else the services in this process
+    loop        the one thread that owns client or services
+    display     a streaming answer in a cell
+    markdown    model output made safe to show
+    result      what a cell leaves behind
+    failure     how a failed chat looks
+
+Importing this package, and `%load_ext bestchat_kernel`, load no network and no database library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%load_ext bestchat_kernel` calls."""
+    from bestchat_kernel.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%unload_ext bestchat_kernel` calls."""
+    from bestchat_kernel.magics import unload
+
+    unload(shell)

@@ -1,0 +1,82 @@
+"""Which cell stands where in the conversation.
+
+A cell that runs for the first time follows whatever was said last, in whichever face. A cell that
+runs again takes its old place: it follows the newest answer of the cell that it followed before.
+So re-running one cell sends nothing twice, re-running a chain of cells builds a new branch cell
+by cell, and nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+CellKey = Hashable
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cell's message goes.
+
+    Attributes:
+        parent_id: the message to follow; none to follow the newest one, or to begin at the root.
+        root: whether to begin a new branch at the root.
+    """
+
+    parent_id: str | None = None
+    root: bool = False
+
+
+NEWEST = Place()
+
+
+class Cells:
+    """Remembers the cells of one conversation."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._parent: dict[CellKey, str | None] = {}
+        self._answer: dict[CellKey, str] = {}
+        self._cell_of: dict[str, CellKey] = {}
+
+    def place(self, cell: CellKey) -> Place:
+        """Where a cell goes now."""
+        if cell not in self._parent:
+            return NEWEST
+        parent = self._parent[cell]
+        if parent is None:
+            return Place(root=True)
+        before = self._cell_of.get(parent)
+        return Place(parent if before is None else self._answer[before])
+
+    def asked(self, cell: CellKey, parent_id: str | None) -> None:
+        """A cell's message was stored behind `parent_id`."""
+        self._parent.setdefault(cell, parent_id)
+
+    def answered(self, cell: CellKey, message_id: str) -> None:
+        """A cell's answer, whole or partial, is `message_id`."""
+        self._answer[cell] = message_id
+        self._cell_of[message_id] = cell
+
+
+class CellCounter:
+    """Names cells for front ends that do not: by their source and their order.
+
+    Without ids, a second cell with the same text cannot be told from the first one run again,
+    except by order: when the first source of a run comes again, everything is being run again,
+    and counting starts anew.
+    """
+
+    def __init__(self) -> None:
+        """Begin before the first cell."""
+        self._first: str | None = None
+        self._seen: dict[str, int] = {}
+
+    def key(self, source: str) -> CellKey:
+        """The key of the cell that is run now."""
+        if self._first is None:
+            self._first = source
+        elif source == self._first:
+            self._seen.clear()
+        self._seen[source] = self._seen.get(source, 0) + 1
+        return source, self._seen[source]

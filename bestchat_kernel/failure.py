@@ -1,0 +1,30 @@
+"""How a failed chat looks: one line, and an exception, so that nothing runs on by mistake."""
+
+from __future__ import annotations
+
+from bestchat_server_ext.core.errors import ChatError
+
+
+class ChatFailed(Exception):
+    """A chat cell did not bring an answer.
+
+    Attributes:
+        error: what went wrong, with its `info.code` for programs.
+    """
+
+    def __init__(self, error: ChatError) -> None:
+        """Say what `error` says."""
+        super().__init__(str(error))
+        self.error = error
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a stack, which would tell a user nothing."""
+        return [f"{self.error.info.code}: {self}"]
+
+
+class ChatInterrupted(KeyboardInterrupt):
+    """A chat cell was interrupted; what had arrived is shown and kept."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a stack."""
+        return [str(self)]

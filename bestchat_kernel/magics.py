@@ -1,0 +1,259 @@
+"""`%%chat` and `%chat`.
+
+The main thread reads what the loop thread reports, displays it and takes interrupts; it never
+waits for the network itself.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.display import display
+
+from bestchat_kernel import options, prompt
+from bestchat_kernel.cells import CellCounter, CellKey
+from bestchat_kernel.display import AnswerView
+from bestchat_kernel.failure import ChatFailed, ChatInterrupted
+from bestchat_kernel.loop import LoopThread, at_exit, loop_thread
+from bestchat_kernel.result import ChatResult
+from bestchat_kernel.session import Asked, Began, ChatSession, Grew, Progress, Question, Stored
+from bestchat_server_ext.core.errors import ChatError, InvalidRequest, TurnCancelled
+from bestchat_server_ext.core.models import Usage
+
+STOP_SECONDS = 1.0
+"""How long an interrupted cell waits for what is kept, before it ends without."""
+
+_PULSE_SECONDS = 0.02
+
+
+class CellScreen:
+    """Shows in the output of the running cell; in a terminal, prints."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        """Show in this shell."""
+        self._rich = getattr(shell, "kernel", None) is not None
+        self._display_id = uuid.uuid4().hex
+        self._shown = False
+        self._printed = ""
+
+    def show(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Put a bundle in the place of what was shown before."""
+        if not self._rich:
+            self._print(bundle["text/plain"])
+            return
+        display(  # type: ignore[no-untyped-call]  # IPython's own
+            bundle,
+            raw=True,
+            metadata=metadata,
+            display_id=self._display_id,
+            update=self._shown,
+        )
+        self._shown = True
+
+    def _print(self, text: str) -> None:
+        """A terminal cannot take back: print what is new, or all of it if something changed."""
+        begun = text.startswith(self._printed)
+        print(text[len(self._printed) :] if begun else f"\n{text}", end="", flush=True)  # noqa: T201
+        self._printed = text
+
+    def end(self) -> None:
+        """The answer is complete: what comes next stands below it."""
+        if not self._rich:
+            self.note("")
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer."""
+        print(text, flush=True)  # noqa: T201  stdout of the cell is where it belongs
+
+
+@magics_class
+class ChatMagics(Magics):
+    """The magics of one shell."""
+
+    def __init__(self, shell: InteractiveShell, loop: LoopThread, session: ChatSession) -> None:
+        """Serve a shell."""
+        super().__init__(shell)
+        self._shell = shell
+        self._loop = loop
+        self._session = session
+        self._counter = CellCounter()
+
+    @no_var_expand
+    @cell_magic("chat")  # type: ignore[arg-type]  # typed for functions, used on methods
+    def chat_cell(self, line: str, cell: str) -> None:
+        """Ask a model; `%%chat --help` lists the options."""
+        try:
+            self._chat(line, cell)
+        except ChatError as error:
+            raise ChatFailed(error) from None
+
+    @no_var_expand
+    @line_magic("chat")  # type: ignore[arg-type]  # likewise
+    def chat_line(self, line: str) -> None:
+        """Show how this notebook is connected."""
+        try:
+            if line.strip():
+                raise InvalidRequest(
+                    "%chat takes nothing.", hint="Ask with %%chat, in a cell of its own."
+                )
+            for name, value in self._loop.run(self._session.status()):
+                print(f"{name:<13}{value}")  # noqa: T201  stdout of the cell is where it belongs
+        except ChatError as error:
+            raise ChatFailed(error) from None
+
+    def _chat(self, line: str, cell: str) -> None:
+        chosen, rest = options.parse_line(line)
+        if chosen.help:
+            print(options.help_text())  # noqa: T201  likewise
+            return
+        text = "\n".join(part for part in (rest, cell.strip("\n")) if part.strip())
+        if not text:
+            raise InvalidRequest("There is nothing to ask.", hint="Write a prompt below %%chat.")
+        screen = CellScreen(self._shell)
+        prepared = prompt.prepare(text, self._variables(), self._shell.ev, raw=chosen.raw)
+        for note in prepared.notes:
+            screen.note(f"note: {note}")
+        question = Question(
+            text=prompt.compose(prepared),
+            cell=self._cell_key(f"{line}\n{cell}"),
+            model=chosen.model,
+            conversation=chosen.conversation,
+            new=chosen.new,
+        )
+        result = self._ask(question, screen)
+        if chosen.out is not None:
+            self._shell.user_ns[chosen.out] = result
+
+    def _variables(self) -> Mapping[str, object]:
+        """The user's own variables; IPython's helpers and history are not among them."""
+        hidden = self._shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in self._shell.user_ns.items()
+            if not name.startswith("_") and not (name in hidden and hidden[name] is value)
+        }
+
+    def _cell_key(self, source: str) -> CellKey:
+        """The front end's own id of the running cell, where it gives one."""
+        parent = self._shell.get_parent() if hasattr(self._shell, "get_parent") else None
+        metadata = (parent or {}).get("metadata") or {}
+        return metadata.get("cellId") or self._counter.key(source)
+
+    # Asking, on the main thread.
+
+    def _ask(self, question: Question, screen: CellScreen) -> ChatResult:
+        news: queue.SimpleQueue[Progress] = queue.SimpleQueue()
+        view = _Viewer(screen)
+        future = self._loop.submit(self._session.ask(question, news.put))
+        try:
+            _pump(future, news, view)
+        except KeyboardInterrupt:
+            self._stop(future, news, view)
+            view.finish("stopped")
+            raise ChatInterrupted("Stopped. What had arrived is kept.") from None
+        try:
+            result = future.result()
+        except TurnCancelled:
+            view.finish("stopped")
+            raise
+        except ChatError:
+            view.finish("failed")
+            raise
+        view.finish("", result.usage)
+        return result
+
+    def _stop(
+        self,
+        future: Future[ChatResult],
+        news: queue.SimpleQueue[Progress],
+        view: _Viewer,
+    ) -> None:
+        """Stop the turn everywhere, and take what is kept of it if that comes soon."""
+        self._loop.submit(self._session.stop())
+        with suppress(KeyboardInterrupt):  # pressed twice: do not even wait for that
+            _pump(future, news, view, seconds=STOP_SECONDS)
+
+
+def _pump(
+    future: Future[ChatResult],
+    news: queue.SimpleQueue[Progress],
+    view: _Viewer,
+    seconds: float = float("inf"),
+) -> None:
+    """Show what is reported until the turn is over, or time is."""
+    waited = 0.0
+    while waited < seconds:
+        over = future.done()
+        try:
+            view.take(news.get(timeout=0 if over else _PULSE_SECONDS))
+        except queue.Empty:
+            if over:
+                return
+            waited += _PULSE_SECONDS
+        view.tick()
+
+
+class _Viewer:
+    """Turns what is reported into what is shown."""
+
+    def __init__(self, screen: CellScreen) -> None:
+        self._screen = screen
+        self._view = AnswerView(screen)
+        self._model = self._label = ""
+
+    def take(self, progress: Progress) -> None:
+        match progress:
+            case Began(model=model, label=label):
+                self._model, self._label = model, label
+            case Grew(text=text):
+                self._view.add(text)
+            case Stored(text=text):
+                self._view.replace(text)
+            case Asked(execution=execution):
+                self._screen.note(
+                    f"waiting for approval: {execution.call.name} {execution.call.arguments}"
+                )
+
+    def tick(self) -> None:
+        self._view.tick()
+
+    def finish(self, ending: str, usage: Usage | None = None) -> None:
+        """Show the end; nothing at all if nothing had begun."""
+        if self._view.text or (self._model and not ending):
+            self._view.finish(self._model, self._label, usage or Usage(), ending)
+
+
+# Loading.
+
+
+def _keep_one_liners(lines: list[str]) -> list[str]:
+    """Let `%%chat question` stand alone: IPython refuses cell magics without a body."""
+    if len(lines) == 1 and lines[0].startswith("%%chat") and lines[0][6:7].isspace():
+        return [lines[0] if lines[0].endswith("\n") else lines[0] + "\n", "\n"]
+    return lines
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics."""
+    loop = loop_thread()
+    session = ChatSession(os.environ)
+    at_exit(session.close)
+    shell.register_magics(ChatMagics(shell, loop, session))
+    if _keep_one_liners not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.insert(0, _keep_one_liners)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics away again."""
+    for kind in ("cell", "line"):
+        shell.magics_manager.magics[kind].pop("chat", None)
+    if _keep_one_liners in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(_keep_one_liners)

@@ -1,0 +1,175 @@
+"""The options of `%%chat`: a few words at the beginning of its line; the rest is prompt.
+
+A shell's rules would be wrong here, because what follows is prose: `why doesn't it work?` holds
+an unclosed quote. So options stand only at the beginning, and from the first word that is none,
+every character is the user's.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bestchat_server_ext.core.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """What was asked for at the beginning of a `%%chat` line."""
+
+    model: str | None = None
+    """Model reference of who is to answer; the default model if none."""
+    conversation: str | None = None
+    """The conversation to continue; the kernel's own if none."""
+    new: bool = False
+    """Whether to begin a new conversation."""
+    out: str | None = None
+    """Name of the variable that takes the answer."""
+    raw: bool = False
+    """Whether the prompt is sent exactly as it is written."""
+    help: bool = False
+    """Whether only the help text is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: how it is written and what it is for."""
+
+    field: str
+    """The field of `CellOptions` that it fills."""
+    flags: tuple[str, ...]
+    """All its spellings, the short one first."""
+    help: str
+    """What it does, for the help text."""
+    value: str = ""
+    """What its value is called in the help text; empty for a switch, which takes none."""
+    read: Callable[[str], str] = str
+    """Turns the value as written into the value that counts, or raises `InvalidRequest`."""
+
+
+def variable_name(text: str) -> str:
+    """A name that can be assigned to, in the form in which Python keeps it.
+
+    Raises:
+        InvalidRequest: it is no such name.
+    """
+    name = unicodedata.normalize("NFKC", text)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise InvalidRequest(
+            f"{_short(text)!r} cannot be the name of a variable.",
+            hint="Use letters, digits and underscores, and no word of the language.",
+            field="--out",
+        )
+    return name
+
+
+OPTIONS = (
+    Option("model", ("-m", "--model"), "the model that answers, as provider/model", "MODEL"),
+    Option("conversation", ("-c", "--conversation"), "continue this conversation", "ID"),
+    Option("new", ("--new",), "begin a new conversation"),
+    Option("out", ("--out",), "put the answer into this variable", "NAME", variable_name),
+    Option("raw", ("--raw",), "send the prompt as it is, without @name and {{ expression }}"),
+    Option("help", ("-h", "--help"), "show this text and send nothing"),
+)
+
+_BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
+
+# A dash makes an option only before a letter: "- item", "-5 degrees" and "->" begin a prompt.
+_OPTION = re.compile(r"(?P<end>--)(?!\S)|(?P<flag>--?[^\W\d_][^\s=]*)(?P<equals>=?)")
+
+# The closing quote is the one before white space, so that 'the dog's bowl' needs no escape.
+_VALUE = re.compile(r"""(?P<quote>['"])(?P<quoted>.*?)(?P=quote)(?!\S)|(?P<plain>\S+)""")
+
+
+def parse_line(line: str) -> tuple[CellOptions, str]:
+    """Split the line of a `%%chat` magic into its options and the prompt text that follows.
+
+    Args:
+        line: what stands after `%%chat`, on the same line.
+
+    Returns:
+        The options; and the rest of the line, verbatim, from its first visible character on.
+
+    Raises:
+        InvalidRequest: an option is unknown, lacks its value or has a value that cannot be used.
+    """
+    values: dict[str, str | bool] = {}
+    rest = line.lstrip()
+    while (found := _OPTION.match(rest)) is not None:
+        rest = rest[found.end() :]
+        if found["end"]:
+            rest = rest.lstrip()
+            break
+        option = _known(found["flag"])
+        if option.value:
+            value, rest = _take_value(option, rest, found)
+            values[option.field] = option.read(value)
+        elif found["equals"]:
+            raise InvalidRequest(f"{found['flag']} takes no value.", field=found["flag"])
+        else:
+            values[option.field] = True
+        rest = rest.lstrip()
+    # The table names exactly the fields, with the right kind of value: a test holds it to that.
+    return CellOptions(**values), rest  # type: ignore[arg-type]
+
+
+def help_text() -> str:
+    """What `%%chat --help` shows."""
+    rows = [(f"{', '.join(option.flags)} {option.value}".rstrip(), option) for option in OPTIONS]
+    width = max(len(left) for left, _ in rows)
+    return "\n".join(
+        [
+            "%%chat [options] [prompt]",
+            "",
+            "Ask a model. The prompt is the rest of the line and the text of the cell;",
+            "@name attaches a variable, {{ expression }} puts in a value.",
+            "",
+            "Options, at the beginning of the line:",
+            *(f"  {left:<{width}}  {option.help}" for left, option in rows),
+            f"  {'--':<{width}}  end of the options; all that follows is prompt",
+        ]
+    )
+
+
+def _known(flag: str) -> Option:
+    option = _BY_FLAG.get(flag)
+    if option is not None:
+        return option
+    near = get_close_matches(flag, _BY_FLAG, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    raise InvalidRequest(
+        f"%%chat has no option {_short(flag)!r}.",
+        hint=f"{guess}The options are {', '.join(_BY_FLAG)}; "
+        "write -- before a prompt that begins with a dash.",
+        field=_short(flag),
+    )
+
+
+def _take_value(option: Option, rest: str, found: re.Match[str]) -> tuple[str, str]:
+    """The value at the beginning of `rest`, and what follows it."""
+    flag = found["flag"]
+    written = _VALUE.match(rest if found["equals"] else rest.lstrip())
+    value = (written["quoted"] or written["plain"]) if written else None
+    if written is None or not value:
+        raise _missing(option, flag)
+    if written["plain"]:
+        if value[0] in "'\"":
+            raise InvalidRequest(f"The quoted value of {flag} does not end.", field=flag)
+        if value[0] == "-" and not found["equals"]:
+            raise _missing(option, flag)
+    return value, written.string[written.end() :]
+
+
+def _missing(option: Option, flag: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{flag} needs a value.", hint=f"Write {flag} {option.value}.", field=flag
+    )
+
+
+def _short(text: str, longest: int = 40) -> str:
+    """Enough of what was typed to recognise it in an error."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,284 @@
+"""One append: events get their numbers, and the rows that they change follow.
+
+Rows are changed by the functions that clients change their state with (`core.conversation`), so
+the two agree by construction. The conversation's row is written first and thereby locked: writers
+to one conversation pass one by one, and what is read after that stays true until the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, bindparam, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bestchat_server_ext.adapters.storage_sql import rows
+from bestchat_server_ext.adapters.storage_sql.tables import (
+    conversations,
+    events,
+    messages,
+    tool_executions,
+    turns,
+)
+from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.conversation import (
+    ACTIVE,
+    Conversation,
+    apply_conversation,
+    apply_execution,
+    apply_turn,
+    create,
+    execution_of,
+    start_turn,
+    turn_of,
+)
+from bestchat_server_ext.core.errors import Conflict, LeaseLost, NotFound, TurnActive
+from bestchat_server_ext.core.events import Envelope, Event
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, OwnerId, TurnId, is_id
+from bestchat_server_ext.core.tools import ToolExecution
+from bestchat_server_ext.ports.storage import Appended, Claim, Lease
+
+
+async def append(
+    connection: AsyncConnection,
+    conversation_id: ConversationId,
+    happened: Sequence[Event],
+    at: datetime,
+    *,
+    lease: Lease | None,
+    claim: Claim | None,
+) -> Appended:
+    """Write events and what they change, in the transaction that the connection is in.
+
+    Raises:
+        ChatError: as the port says; the transaction must then be rolled back.
+    """
+    if happened and isinstance(happened[0], ev.ConversationCreated):
+        conversation = await _create(connection, conversation_id, happened, at)
+    else:
+        conversation = await _count_on(connection, conversation_id, len(happened), at)
+    first = conversation.seq - len(happened) + 1
+    envelopes = tuple(
+        Envelope(conversation_id, seq, at, event) for seq, event in enumerate(happened, first)
+    )
+    leased = await _read_turns(connection, conversation_id, _turns_of(happened, lease, claim))
+    if lease is not None:
+        _check(lease, leased)
+    await _refuse_known_requests(connection, conversation.owner, happened)
+    executions = await _read_executions(connection, conversation_id, happened)
+    change = _Change(conversation, leased, executions)
+    for envelope in envelopes:
+        change.apply(envelope)
+    granted = change.grant(claim)
+    await change.write(connection, envelopes)
+    return Appended(envelopes, granted)
+
+
+# Reading what the events are about.
+
+
+async def _create(
+    connection: AsyncConnection,
+    conversation_id: ConversationId,
+    happened: Sequence[Event],
+    at: datetime,
+) -> Conversation:
+    created = create(conversation_id, Envelope(conversation_id, 1, at, happened[0])).conversation
+    values = {name: getattr(created, name) for name in created.__struct_fields__}
+    query = insert(conversations).values(values | {"seq": len(happened)})
+    result = await connection.execute(query.returning(*conversations.c))
+    return rows.conversation(result.mappings().one())
+
+
+async def _count_on(
+    connection: AsyncConnection, conversation_id: ConversationId, count: int, at: datetime
+) -> Conversation:
+    changes = {"seq": conversations.c.seq + count, **({"updated_at": at} if count else {})}
+    query = update(conversations).where(conversations.c.id == conversation_id).values(changes)
+    row = None
+    if is_id(conversation_id):
+        result = await connection.execute(query.returning(*conversations.c))
+        row = result.mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such conversation.", hint="It may have been deleted.")
+    return rows.conversation(row)
+
+
+def _turns_of(
+    happened: Sequence[Event], lease: Lease | None, claim: Claim | None
+) -> tuple[set[TurnId], bool]:
+    """The turns that matter by id; and whether an active one matters, whichever it is."""
+    ids = {turn_id for event in happened if (turn_id := turn_of(event)) is not None}
+    ids |= {item.execution.turn_id for item in happened if isinstance(item, ev.ToolProposed)}
+    ids |= {item.turn_id for item in (lease, claim) if item is not None}
+    return ids, any(isinstance(event, ev.TurnStarted) for event in happened)
+
+
+async def _read_turns(
+    connection: AsyncConnection,
+    conversation_id: ConversationId,
+    wanted: tuple[set[TurnId], bool],
+) -> dict[TurnId, rows.LeasedTurn]:
+    ids, active = wanted
+    if not ids and not active:
+        return {}
+    matters: ColumnElement[bool] = turns.c.id.in_(ids)
+    if active:
+        matters = or_(matters, turns.c.state.in_(ACTIVE))
+    query = select(turns).where(turns.c.conversation_id == conversation_id, matters)
+    result = await connection.execute(query.with_for_update())
+    return {row["id"]: rows.leased_turn(row) for row in result.mappings()}
+
+
+async def _read_executions(
+    connection: AsyncConnection, conversation_id: ConversationId, happened: Sequence[Event]
+) -> dict[ExecutionId, ToolExecution]:
+    proposed = {item.execution.id for item in happened if isinstance(item, ev.ToolProposed)}
+    ids = {key for event in happened if (key := execution_of(event)) is not None} - proposed
+    if not ids:
+        return {}
+    here = tool_executions.c.conversation_id == conversation_id
+    result = await connection.execute(
+        select(tool_executions).where(here, tool_executions.c.id.in_(ids)).with_for_update()
+    )
+    return {row["id"]: rows.execution(row) for row in result.mappings()}
+
+
+def _check(lease: Lease, leased: dict[TurnId, rows.LeasedTurn]) -> None:
+    row = leased.get(lease.turn_id)
+    if row is None or not row.honours(lease):
+        raise LeaseLost("Another process has taken over this turn, or it has ended.")
+
+
+async def _refuse_known_requests(
+    connection: AsyncConnection, owner: OwnerId, happened: Iterable[Event]
+) -> None:
+    """A request that is received twice is told apart from a second request while one is busy."""
+    requests = [event.request_id for event in happened if isinstance(event, ev.TurnStarted)]
+    if not requests:
+        return
+    known = turns.c.owner == owner, turns.c.request_id.in_(requests)
+    if (await connection.execute(select(turns.c.id).where(*known).limit(1))).first():
+        raise Conflict("This request was received before.")
+
+
+# Changing it.
+
+
+class _Change:
+    """The rows of one conversation on their way from before the events to after them."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        leased: dict[TurnId, rows.LeasedTurn],
+        executions: dict[ExecutionId, ToolExecution],
+    ) -> None:
+        self._before = conversation
+        self._conversation = conversation
+        self._turns = leased
+        self._executions = executions
+        self._messages: list[rows.Values] = []
+        self._changed_turns: set[TurnId] = set()
+        self._changed_executions: set[ExecutionId] = set()
+        self._proposed: dict[ExecutionId, int] = {}
+
+    def apply(self, envelope: Envelope) -> None:
+        """Follow one event, or refuse it."""
+        event = envelope.event
+        self._conversation = apply_conversation(self._conversation, event)
+        match event:
+            case ev.ConversationCreated() if envelope.seq > 1:
+                raise Conflict("This conversation exists already.")
+            case ev.ConversationDeleted():
+                raise Conflict("A deletion is not an event that can be appended.")
+            case ev.MessageAdded(message):
+                here = self._conversation.id
+                self._messages.append(rows.message_values(here, message, envelope.seq))
+            case ev.TurnStarted():
+                self._start(event, envelope)
+            case ev.ToolProposed(execution):
+                self._propose(execution, envelope.seq)
+        if (turn_id := turn_of(event)) is not None:
+            self._change_turn(turn_id, envelope)
+        if (key := execution_of(event)) is not None:
+            self._change_execution(key, event)
+
+    def _start(self, event: ev.TurnStarted, envelope: Envelope) -> None:
+        if any(row.turn.active for row in self._turns.values()):
+            raise TurnActive("This conversation is busy with another turn.")
+        turn = start_turn(self._conversation.id, event, envelope.at)
+        self._turns[turn.id] = rows.LeasedTurn(turn, self._conversation.owner, envelope.seq)
+        self._changed_turns.add(turn.id)
+
+    def _propose(self, execution: ToolExecution, seq: int) -> None:
+        here = execution.conversation_id == self._conversation.id
+        if not here or execution.turn_id not in self._turns:
+            raise Conflict("A tool call belongs to a turn of its conversation.")
+        self._executions[execution.id] = execution
+        self._proposed[execution.id] = seq
+
+    def _change_turn(self, turn_id: TurnId, envelope: Envelope) -> None:
+        row = self._turns.get(turn_id)
+        if row is None and isinstance(envelope.event, ev.MessageAdded):
+            return  # the user's message comes before the turn that it begins
+        if row is None:
+            raise Conflict("There is no such turn in this conversation.")
+        row.turn = apply_turn(row.turn, envelope.event, envelope.at)
+        if isinstance(envelope.event, ev.MessageAdded | ev.StepStarted) or not row.turn.active:
+            row.answered = True
+        if not row.turn.active:
+            row.lease_holder = row.lease_until = None
+        self._changed_turns.add(turn_id)
+
+    def _change_execution(self, key: ExecutionId, event: Event) -> None:
+        if key not in self._executions:
+            raise Conflict("There is no such tool call in this conversation.")
+        self._executions[key] = apply_execution(self._executions[key], event)
+        self._changed_executions.add(key)
+
+    def grant(self, claim: Claim | None) -> Lease | None:
+        """Give the lease to who claims it, if it is free and the turn goes on."""
+        row = self._turns.get(claim.turn_id) if claim is not None else None
+        if claim is None or row is None or not row.turn.active or row.lease_holder is not None:
+            return None
+        row.lease_holder, row.lease_until = claim.holder, claim.until
+        row.fence += 1
+        self._changed_turns.add(claim.turn_id)
+        return Lease(claim.turn_id, claim.holder, row.fence)
+
+    # Writing it back. Turns that end do so before others begin: the index allows one at a time.
+
+    async def write(self, connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
+        """Write everything that is new or different."""
+        if self._conversation.title != self._before.title:
+            renamed = update(conversations).where(conversations.c.id == self._conversation.id)
+            await connection.execute(renamed.values(title=self._conversation.title))
+        if envelopes:
+            await connection.execute(insert(events), [rows.event_values(it) for it in envelopes])
+        if self._messages:
+            await connection.execute(insert(messages), self._messages)
+        await self._write_turns(connection)
+        await self._write_executions(connection)
+
+    async def _write_turns(self, connection: AsyncConnection) -> None:
+        changed = [self._turns[key] for key in self._changed_turns]
+        for row in changed:
+            if row.stored:
+                here = turns.c.id == row.turn.id
+                await connection.execute(update(turns).where(here).values(rows.turn_changes(row)))
+        if begun := [rows.turn_values(row) for row in changed if not row.stored]:
+            await connection.execute(insert(turns), begun)
+
+    async def _write_executions(self, connection: AsyncConnection) -> None:
+        here = tool_executions.c.id == bindparam("key")
+        if changed := [
+            rows.execution_changes(self._executions[key])
+            for key in self._changed_executions - self._proposed.keys()
+        ]:
+            await connection.execute(update(tool_executions).where(here), changed)
+        if proposed := [
+            rows.execution_values(self._executions[key], seq) for key, seq in self._proposed.items()
+        ]:
+            await connection.execute(insert(tool_executions), proposed)

@@ -1,0 +1,191 @@
+"""A server behind HTTP and WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from bestchat_server_ext.api.error_body import ErrorBody
+from bestchat_server_ext.api.frames import (
+    DraftPosition,
+    Hello,
+    Problem,
+    ServerFrame,
+    Snapshot,
+    Subscribe,
+)
+from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
+from bestchat_server_ext.core.errors import ChatError, InternalError, Unavailable, from_info
+from bestchat_server_ext.core.events import ConversationDeleted, Delta, Envelope
+from bestchat_server_ext.core.ids import ConversationId
+
+Request = TypeVar("Request", bound=msgspec.Struct)
+Response = TypeVar("Response", bound=msgspec.Struct)
+
+RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
+"""Pauses between attempts to come back to a lost WebSocket; each is jittered."""
+
+_frames: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
+
+
+class RemoteClient:
+    """Speaks to one server with one token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Know a server: `url` is its base URL, `bestchat/api/` comes behind it.
+
+        Must be used on one event loop only. The environment's proxies are honoured.
+        """
+        self._root = url.rstrip("/") + "/bestchat/api/"
+        self._token = token
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers={
+                    "Authorization": f"token {self._token}",
+                    "X-BestChat-Protocol": str(PROTOCOL),
+                },
+                timeout=aiohttp.ClientTimeout(total=60, sock_connect=10),
+                trust_env=True,
+            )
+        return self._session
+
+    async def call(self, procedure: Procedure[Request, Response], request: Request) -> Response:
+        """Carry out one procedure.
+
+        Raises:
+            ChatError: what the server said, rebuilt as the class it was there.
+            Unavailable: there is no such server, or something else answers at its address.
+        """
+        body = msgspec.json.encode(request)
+        try:
+            async with self._open().post(self._root + procedure.name, data=body) as response:
+                answer = await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+            raise self._unreachable(error) from error
+        if status == 200:  # noqa: PLR2004  HTTP statuses name themselves
+            return self._decode(answer, procedure.response)
+        raise self._error(status, answer)
+
+    def _decode(self, answer: bytes, model: type[Response]) -> Response:
+        try:
+            return msgspec.json.decode(answer, type=model)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Unavailable(
+                f"What answers at {self._root} does not speak BestChat's protocol.",
+                hint="Check BESTCHAT_URL, and that both sides have the same version of bestchat.",
+            ) from error
+
+    def _error(self, status: int, answer: bytes) -> ChatError:
+        try:
+            return from_info(msgspec.json.decode(answer, type=ErrorBody).error)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return Unavailable(
+                f"The server at {self._root} answered with HTTP {status}.",
+                hint="Check BESTCHAT_URL, and that the extension is enabled there: "
+                "jupyter server extension list.",
+            )
+
+    def _unreachable(self, error: BaseException) -> Unavailable:
+        reason = str(error) or type(error).__name__
+        return Unavailable(
+            f"BestChat's server at {self._root} cannot be reached: {reason}.",
+            hint="Start it, or unset BESTCHAT_URL to work without a server.",
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def follow(
+        self,
+        conversation_id: ConversationId,
+        after: int | None = None,
+        draft: DraftPosition | None = None,
+    ) -> AsyncGenerator[ServerFrame, None]:
+        """Follow a conversation, across lost connections, without a gap or a repetition.
+
+        Raises:
+            ChatError: the server ended the subscription.
+            Unavailable: the server stayed away.
+        """
+        position = _Position(after, draft)
+        failures = 0
+        while True:
+            try:
+                async for frame in self._listen(conversation_id, position):
+                    failures = 0
+                    yield frame
+                    if position.over:
+                        return
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                lost: BaseException = error
+            else:
+                lost = ConnectionError("the server closed the WebSocket")
+            if failures == len(RETRY_SECONDS):
+                raise self._unreachable(lost) from lost
+            await asyncio.sleep(RETRY_SECONDS[failures] * random.uniform(0.5, 1.0))  # noqa: S311
+            failures += 1
+
+    async def _listen(
+        self, conversation_id: ConversationId, position: _Position
+    ) -> AsyncGenerator[ServerFrame, None]:
+        """One WebSocket, from connecting to losing it."""
+        async with self._open().ws_connect(
+            self._root + "events", heartbeat=30, max_msg_size=0
+        ) as socket:
+            subscribe = Subscribe(conversation_id, position.seq, position.draft)
+            await socket.send_str(msgspec.json.encode(Hello(PROTOCOL)).decode())
+            await socket.send_str(msgspec.json.encode(subscribe).decode())
+            async for message in socket:
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    return
+                frame = _read(message.data)
+                if frame is None:
+                    continue
+                if isinstance(frame, Problem):
+                    raise from_info(frame.error)
+                position.take(frame)
+                yield frame
+
+
+def _read(text: str) -> ServerFrame | None:
+    """A frame, or none for one of a kind that only a newer version knows."""
+    try:
+        return _frames.decode(text)
+    except msgspec.ValidationError:
+        return None
+    except msgspec.DecodeError as error:
+        raise InternalError("The server sent a frame that is not JSON.") from error
+
+
+class _Position:
+    """How far a reader has come."""
+
+    def __init__(self, seq: int | None, draft: DraftPosition | None) -> None:
+        self.seq = seq
+        self.draft = draft
+        self.over = False
+
+    def take(self, frame: ServerFrame) -> None:
+        match frame:
+            case Snapshot(state=state):
+                self.seq, self.draft = state.conversation.seq, None
+            case Envelope(seq=seq, event=event):
+                self.seq = seq
+                self.over = isinstance(event, ConversationDeleted)
+            case Delta(message_id=message_id, part=part, n=n):
+                self.draft = DraftPosition(message_id, part, n)
+            case _:
+                pass

@@ -1,0 +1,144 @@
+"""Which service method answers which procedure.
+
+Every procedure of the catalogue stands here exactly once; the constructor checks it, so that a
+forgotten one is noticed at the first call of any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from bestchat_server_ext.api import approvals, conversations, events, models, system, turns
+from bestchat_server_ext.api.catalog import PROCEDURES
+from bestchat_server_ext.api.procedure import PROTOCOL, Empty, Procedure
+from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.core.tools import Decision
+from bestchat_server_ext.ports.storage import Storage
+from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.providers import ProviderRegistry
+from bestchat_server_ext.services.stream import StreamService
+from bestchat_server_ext.services.tokens import TokenService
+from bestchat_server_ext.services.turns import TurnService
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that procedures are bound to."""
+
+    storage: Storage
+    stream: StreamService
+    conversations: ConversationManager
+    providers: ProviderRegistry
+    turns: TurnService
+    tokens: TokenService
+
+
+Body = Callable[[Any, Any], Awaitable[msgspec.Struct]]
+"""Takes the caller and the request. The dispatcher lets nobody in without a credential, except
+where a procedure asks for no scope: there the caller may be missing."""
+
+
+class Bindings:
+    """The bodies of all procedures that answer once."""
+
+    def __init__(self, services: Services) -> None:
+        """Bind every procedure to these services."""
+        self._services = services
+        bodies: dict[Procedure[Any, Any], Body] = {
+            conversations.create: self._create,
+            conversations.get: self._get,
+            conversations.list_: self._list,
+            conversations.rename: self._rename,
+            conversations.delete: self._delete,
+            turns.start: self._start,
+            turns.cancel: self._cancel,
+            turns.get: self._turn,
+            approvals.list_: self._pending,
+            approvals.answer: self._answer,
+            events.replay: self._replay,
+            models.list_: self._models,
+            system.health: self._health,
+            system.whoami: self._whoami,
+        }
+        declared = {item for item in PROCEDURES if not item.stream}
+        if set(bodies) != declared:
+            odd = ", ".join(sorted(item.name for item in set(bodies) ^ declared))
+            raise AssertionError(f"not bound exactly once: {odd}")
+        self._bodies = {procedure.name: body for procedure, body in bodies.items()}
+
+    def body(self, name: str) -> Body:
+        """What answers a procedure."""
+        return self._bodies[name]
+
+    async def _create(
+        self, caller: Caller, request: conversations.CreateConversation
+    ) -> msgspec.Struct:
+        return await self._services.conversations.create(caller.owner, request)
+
+    async def _get(self, _: Caller, request: conversations.GetConversation) -> msgspec.Struct:
+        return await self._services.conversations.state(request.conversation_id)
+
+    async def _list(
+        self, caller: Caller, request: conversations.ListConversations
+    ) -> msgspec.Struct:
+        return await self._services.conversations.list(caller.owner, request.limit, request.cursor)
+
+    async def _rename(self, _: Caller, request: conversations.RenameConversation) -> msgspec.Struct:
+        return await self._services.conversations.rename(request.conversation_id, request.title)
+
+    async def _delete(self, _: Caller, request: conversations.DeleteConversation) -> msgspec.Struct:
+        await self._services.conversations.delete(request.conversation_id)
+        return Empty()
+
+    async def _start(self, caller: Caller, request: turns.StartTurn) -> msgspec.Struct:
+        return await self._services.turns.start(caller.owner, request)
+
+    async def _cancel(self, _: Caller, request: turns.CancelTurn) -> msgspec.Struct:
+        return await self._services.turns.cancel(request.turn_id)
+
+    async def _turn(self, _: Caller, request: turns.GetTurn) -> msgspec.Struct:
+        return await self._services.turns.get(request.turn_id)
+
+    async def _pending(self, caller: Caller, request: approvals.ListApprovals) -> msgspec.Struct:
+        found = await self._services.storage.pending(caller.owner, request.conversation_id)
+        return approvals.PendingApprovals(found)
+
+    async def _answer(self, caller: Caller, request: approvals.AnswerApproval) -> msgspec.Struct:
+        located = await self._services.storage.locate(request.execution_id)
+        assert located is not None  # noqa: S101  the dispatcher has just found it
+        decision = Decision(request.verdict, request.arguments, request.reason, by=caller.kind)
+        return await self._services.turns.answer(
+            located.conversation_id, request.execution_id, decision
+        )
+
+    async def _replay(self, _: Caller, request: events.ReplayEvents) -> msgspec.Struct:
+        conversation_id = ConversationId(request.conversation_id)
+        stream = self._services.stream
+        found = await stream.events_after(conversation_id, request.after, request.limit)
+        if found is None:
+            state = await stream.state(conversation_id)
+            return events.Replay((), state.conversation.seq, state)
+        return events.Replay(found, await self._services.storage.seq(conversation_id))
+
+    async def _models(self, caller: Caller, request: models.ListModels) -> msgspec.Struct:
+        return await self._services.providers.list(caller.owner, known_only=request.known_only)
+
+    async def _health(self, caller: Caller | None, _: system.GetHealth) -> msgspec.Struct:
+        if caller is None:
+            return system.Health(alive=True, protocol=PROTOCOL)
+        return system.Health(
+            alive=True,
+            protocol=PROTOCOL,
+            version=version("bestchat"),
+            storage="ok",
+            running_turns=self._services.turns.running,
+        )
+
+    async def _whoami(self, caller: Caller, _: system.WhoAmI) -> msgspec.Struct:
+        return system.Identity(caller.owner, caller.kind, tuple(sorted(caller.scopes)))

@@ -1,0 +1,161 @@
+"""Scope, ownership, call: what every door goes through."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
+from typing import TypeVar
+
+import msgspec
+
+from bestchat_server_ext.api import events
+from bestchat_server_ext.api.frames import Heartbeat, ServerFrame
+from bestchat_server_ext.api.procedure import Procedure
+from bestchat_server_ext.core.access import Caller, Scope, Target, no_such_object, require
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    InternalError,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+)
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId
+from bestchat_server_ext.dispatch.bindings import Bindings, Services
+from bestchat_server_ext.ports.bus import Frame
+
+_log = logging.getLogger(__name__)
+
+Request = TypeVar("Request", bound=msgspec.Struct)
+Response = TypeVar("Response", bound=msgspec.Struct)
+
+
+class Dispatcher:
+    """Carries out procedures for callers."""
+
+    def __init__(self, services: Services) -> None:
+        """Bind the whole catalogue to these services."""
+        self._services = services
+        self._bindings = Bindings(services)
+
+    async def call(
+        self,
+        caller: Caller | None,
+        procedure: Procedure[Request, Response],
+        request: Request,
+    ) -> Response:
+        """Carry out one procedure.
+
+        Raises:
+            ChatError: always one of the family; a mistake of ours becomes `InternalError`, with
+                the details in the log.
+        """
+        try:
+            allowed = await self._admit(caller, procedure, request)
+            response = await self._bindings.body(procedure.name)(allowed, request)
+        except ChatError:
+            raise
+        except Exception as error:
+            _log.exception("BestChat: %s failed", procedure.name)
+            raise InternalError from error
+        if not isinstance(response, procedure.response):
+            raise InternalError
+        return response
+
+    async def subscribe(
+        self, caller: Caller | None, request: events.SubscribeEvents
+    ) -> AsyncGenerator[Frame | ServerFrame, None]:
+        """Follow a conversation until the reader stops.
+
+        Raises:
+            ChatError: as in `call`, also while following.
+        """
+        try:
+            await self._admit(caller, events.subscribe, request)
+            frames = self._services.stream.follow(
+                request.conversation_id, request.after, request.draft
+            )
+            async with aclosing(frames):
+                async for frame in frames:
+                    yield frame
+        except ChatError:
+            raise
+        except Exception as error:
+            _log.exception("BestChat: %s failed", events.subscribe.name)
+            raise InternalError from error
+
+    async def _admit(
+        self, caller: Caller | None, procedure: Procedure[Request, Response], request: Request
+    ) -> Caller | None:
+        """Check credential, scope and ownership, before anything else happens."""
+        if procedure.scope is None:
+            return caller
+        if caller is None:
+            raise NotAuthenticated(
+                "This call needs a credential.",
+                hint="Send Jupyter's token or a BestChat token in the Authorization header.",
+            )
+        require(caller, procedure.scope, await self._target(procedure, request))
+        return caller
+
+    async def heartbeat(self, conversation_ids: Iterable[ConversationId]) -> Heartbeat:
+        """How far these conversations have come; those that are gone are left out."""
+        seqs: dict[str, int] = {}
+        for conversation_id in conversation_ids:
+            with suppress(NotFound):
+                seqs[conversation_id] = await self._services.storage.seq(conversation_id)
+        return Heartbeat(seqs)
+
+    async def _target(
+        self, procedure: Procedure[Request, Response], request: Request
+    ) -> Target | None:
+        """What the request is about. Nothing tells a foreign object from a missing one."""
+        if procedure.target is None:
+            return None
+        object_id = getattr(request, procedure.target)
+        if object_id is None:
+            return None
+        located = await self._services.storage.locate(object_id)
+        if located is None:
+            raise no_such_object()
+        if procedure.scope is not Scope.APPROVALS:
+            return Target(located.owner)
+        state = await self._services.stream.state(located.conversation_id)
+        execution = state.executions.get(ExecutionId(object_id))
+        if execution is None:
+            raise no_such_object()
+        return Target(located.owner, execution.placement, execution.kernel_id)
+
+
+def require_request(procedure: Procedure[Request, Response], request: Request) -> Request:
+    """Check a request that was built in Python as strictly as one that came over the wire.
+
+    Raises:
+        InvalidRequest: it does not fit; the field is named.
+    """
+    return decode_request(procedure, msgspec.json.encode(request))
+
+
+def decode_request(procedure: Procedure[Request, Response], body: bytes) -> Request:
+    """Read a request as the procedure declares it.
+
+    Raises:
+        InvalidRequest: it does not fit; the field is named where there is one.
+    """
+    try:
+        return msgspec.json.decode(body or b"{}", type=procedure.request)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `$")
+        raise InvalidRequest(
+            f"The request for {procedure.name} does not fit: {text}.",
+            hint="The OpenAPI document describes what it takes.",
+            field=path.strip("`.[]") or _unknown_field(text),
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest(
+            "The request is not valid JSON.", hint="Send a JSON object in UTF-8."
+        ) from None
+
+
+def _unknown_field(text: str) -> str:
+    return text.rpartition("field `")[2].rstrip("`") if "field `" in text else ""

@@ -1,0 +1,125 @@
+"""A streaming answer on its way from the provider to its readers.
+
+Chunks come as the network delivers them, perhaps a thousand a second; a reader's screen cannot
+show more than a few dozen changes. So the first piece goes out at once, and what arrives during
+the following interval goes out together. One such batch is one piece in the sense of
+`core.events.Delta`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from itertools import groupby
+from typing import Literal
+
+from bestchat_server_ext.core.events import Delta
+from bestchat_server_ext.core.ids import ConversationId, MessageId, TurnId
+from bestchat_server_ext.core.models import Chunk, ReasoningChunk, TextChunk
+from bestchat_server_ext.core.reply import Reply, ReplyBuilder
+from bestchat_server_ext.ports.bus import Bus, Frame
+from bestchat_server_ext.ports.clock import Clock
+
+BATCH_SECONDS = 0.04
+"""How long pieces are gathered after the first one."""
+
+
+class Draft:
+    """The answer of one step while it streams."""
+
+    def __init__(
+        self, turn_id: TurnId, message_id: MessageId, conversation_id: ConversationId, seq: int
+    ) -> None:
+        """Begin an empty answer; `seq` is the number of the event that announced it."""
+        self.conversation_id = conversation_id
+        self.turn_id = turn_id
+        self.message_id = message_id
+        self.seq = seq
+        self._builder = ReplyBuilder()
+        self._pending: list[TextChunk | ReasoningChunk] = []
+        self._arrived = asyncio.Event()
+        self.changed = False
+        """Whether something was published since this flag was last taken down."""
+
+    async def fill(
+        self, chunks: AsyncGenerator[Sequence[Chunk], None], bus: Bus, clock: Clock
+    ) -> Reply:
+        """Read a stream to its end and publish it on the way; give the whole reply.
+
+        Raises:
+            ChatError: whatever the provider raised. `partial` then has what arrived before.
+        """
+        pump = asyncio.create_task(self._pump(bus, clock), name="bestchat-draft")
+        try:
+            async with aclosing(chunks):
+                async for together in chunks:
+                    self._take(together)
+        finally:
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
+        await self.flush(bus)
+        return self._builder.finish()
+
+    def _take(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            if isinstance(chunk, TextChunk | ReasoningChunk):
+                self._pending.append(chunk)
+            else:
+                self._builder.add(chunk)
+        if self._pending:
+            self._arrived.set()
+
+    async def _pump(self, bus: Bus, clock: Clock) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await self.flush(bus)
+            await clock.sleep(BATCH_SECONDS)
+
+    async def flush(self, bus: Bus) -> None:
+        """Publish what has been gathered."""
+        frames = []
+        pending, self._pending = self._pending, []
+        for chunk in _merged(pending):
+            growth = self._builder.add(chunk)
+            if growth is not None:
+                frames.append(Frame(self._delta(growth.part, growth.kind, growth.n, growth.text)))
+        if frames:
+            self.changed = True
+            await bus.publish(self.conversation_id, frames)
+
+    def _delta(
+        self, part: int, kind: Literal["text", "reasoning"], n: int, text: str, first: int = 0
+    ) -> Delta:
+        return Delta(
+            conversation_id=self.conversation_id,
+            turn_id=self.turn_id,
+            message_id=self.message_id,
+            part=part,
+            kind=kind,
+            first=first or n,
+            n=n,
+            text=text,
+        )
+
+    def after(self, part: int, n: int) -> list[Delta]:
+        """What a reader lacks who has piece `n` of part `part`; (0, 0) for a new reader."""
+        return [
+            self._delta(index, kind, last, text, first)
+            for index, kind, first, last, text in self._builder.pieces_after(part, n)
+        ]
+
+    def partial(self) -> Reply:
+        """What has been published so far."""
+        return self._builder.partial()
+
+
+def _merged(
+    chunks: Sequence[TextChunk | ReasoningChunk],
+) -> list[TextChunk | ReasoningChunk]:
+    """Neighbours of one kind as one chunk each."""
+    return [
+        kind(text="".join(chunk.text for chunk in run)) for kind, run in groupby(chunks, key=type)
+    ]

@@ -1,0 +1,281 @@
+"""One turn while it runs in this process.
+
+Feeds `core.turn` with what happens and carries out what it commands. All inputs pass through one
+queue, so the machine sees one thing at a time; all writes carry the lease, so a process that has
+lost the turn cannot write into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, assert_never
+
+from bestchat_server_ext.core import turn as machine
+from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.errors import ChatError, InternalError, LeaseLost
+from bestchat_server_ext.core.events import (
+    ApprovalAnswered,
+    CancelRequested,
+    ConversationDeleted,
+    Envelope,
+)
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId
+from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.tools import ToolExecution
+from bestchat_server_ext.ports.bus import Lagged, Subscription
+from bestchat_server_ext.ports.storage import Lease, PartialText, Storage
+from bestchat_server_ext.services.context import ContextManager
+from bestchat_server_ext.services.draft import Draft
+from bestchat_server_ext.services.providers import ProviderRegistry
+from bestchat_server_ext.services.stream import StreamService, control_topic
+from bestchat_server_ext.services.tools import ToolExecutor
+
+_log = logging.getLogger(__name__)
+
+TOOL_GRACE_SECONDS = 0.5
+"""How long a tool may take to stop before its call counts as lost."""
+
+_REPLAY_LIMIT = 1000
+
+
+class Wheel:
+    """What every run needs: the services around it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        stream: StreamService,
+        context: ContextManager,
+        providers: ProviderRegistry,
+        tools: ToolExecutor,
+    ) -> None:
+        """Gather them."""
+        self.storage = storage
+        self.stream = stream
+        self.context = context
+        self.providers = providers
+        self.tools = tools
+
+
+class TurnRun:
+    """Runs one turn until it ends, waits for an approval, or is lost to another process."""
+
+    def __init__(
+        self, wheel: Wheel, turn_machine: machine.TurnMachine, lease: Lease, seq: int
+    ) -> None:
+        """Take up a turn whose lease this process holds; `seq` is the last event it knows."""
+        self._wheel = wheel
+        self._machine = turn_machine
+        self.lease = lease
+        self._seq = seq
+        self._inbox: asyncio.Queue[Callable[[], Awaitable[machine.Input]]] = asyncio.Queue()
+        self._draft: Draft | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._tools: dict[ExecutionId, asyncio.Task[None]] = {}
+        self._others: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    @property
+    def conversation_id(self) -> ConversationId:
+        """Where it runs."""
+        return self._machine.turn.conversation_id
+
+    # From the outside.
+
+    async def run(self, first: machine.Input) -> None:
+        """Turn the wheel until there is nothing left to do here."""
+        stream = self._wheel.stream
+        control = await stream.bus.subscribe(control_topic(self.conversation_id))
+        self._spawn(self._listen(control))
+        try:
+            await self._feed(first)
+            while not self._over:
+                if self._machine.turn.state == "waiting" and self._inbox.empty():
+                    await self._let_go()
+                else:
+                    happened = await self._inbox.get()
+                    await self._feed(await happened())
+        except LeaseLost:
+            _log.warning("BestChat: turn %s was taken over by another process", self.lease.turn_id)
+        finally:
+            control.close()
+            await self._stop_tasks()
+
+    async def lose(self) -> None:
+        """Close the turn as interrupted, because this process is about to end."""
+        partial = await self._stop_asking()
+        commands = self._machine.handle(machine.OwnerLost(partial), self._wheel.stream.clock.now())
+        for command in commands:
+            if isinstance(command, machine.Append):
+                await self._append(command)
+        self._over = True
+
+    def abandon(self) -> None:
+        """Stop without writing anything: the turn belongs to another process now."""
+        self._over = True
+        self._post(self._lost)
+
+    def partial_text(self) -> PartialText:
+        """What there is to keep of the current answer, at most once for each change."""
+        reply = None
+        if self._draft is not None and self._draft.changed:
+            self._draft.changed = False
+            reply = self._draft.partial()
+        return PartialText(self.lease, reply)
+
+    # Inputs.
+
+    def _post(self, make: Callable[[], Awaitable[machine.Input]]) -> None:
+        self._inbox.put_nowait(make)
+
+    def _post_input(self, happened: machine.Input) -> None:
+        async def make() -> machine.Input:
+            return happened
+
+        self._post(make)
+
+    async def _lost(self) -> machine.Input:
+        raise LeaseLost("The turn belongs to another process.")
+
+    async def _cancelled(self) -> machine.Input:
+        return machine.Cancelled(await self._stop_asking())
+
+    async def _listen(self, control: Subscription) -> None:
+        """Hear of approvals and of Stop, from whichever process they come."""
+        while True:
+            try:
+                for frame in await control.get():
+                    if isinstance(frame.item, Envelope):
+                        self._hear(frame.item)
+            except Lagged:
+                return
+
+    def _hear(self, envelope: Envelope) -> None:
+        match envelope.event:
+            case ApprovalAnswered(execution_id=key, decision=decision):
+                self._post_input(machine.ApprovalGiven(key, decision))
+            case CancelRequested(turn_id=turn_id) if turn_id == self.lease.turn_id:
+                self._post(self._cancelled)
+            case ConversationDeleted():
+                self.abandon()
+            case _:
+                pass
+
+    async def _feed(self, happened: machine.Input) -> None:
+        for command in self._machine.handle(happened, self._wheel.stream.clock.now()):
+            await self._carry_out(command)
+
+    # Commands.
+
+    async def _carry_out(self, command: machine.Command) -> None:
+        match command:
+            case machine.Append():
+                await self._append(command)
+            case machine.AskModel():
+                self._asking = asyncio.create_task(self._ask(command), name="bestchat-ask")
+            case machine.CancelModel():
+                await self._stop_asking()
+            case machine.RunTool(execution=execution):
+                task = asyncio.create_task(self._run_tool(execution), name="bestchat-tool")
+                self._tools[execution.id] = task
+            case machine.CancelTool(execution_id=key):
+                self._cancel_tool(key)
+            case machine.AwaitApproval():
+                pass  # `run` lets go of the turn as soon as nothing is left in the inbox
+            case machine.Finish():
+                self._over = True
+            case _:
+                assert_never(command)
+
+    async def _append(self, command: machine.Append) -> None:
+        appended = await self._wheel.stream.append(
+            self.conversation_id, command.events, lease=self.lease
+        )
+        first, last = appended.envelopes[0], appended.envelopes[-1]
+        if first.seq == self._seq + 1:
+            self._seq = last.seq
+
+    async def _ask(self, command: machine.AskModel) -> None:
+        """Stream one answer; whatever comes of it becomes an input."""
+        draft = Draft(self.lease.turn_id, command.message_id, self.conversation_id, self._seq)
+        wheel, step = self._wheel, command.step
+        try:
+            ref = ModelRef.parse(self._machine.turn.model)
+            state: ConversationState = await wheel.stream.state(self.conversation_id)
+            specs = tuple(wheel.tools.specs().values())
+            request = wheel.context.project(state, command.parent_id, ref, specs)
+            self._draft = draft
+            wheel.stream.open_draft(draft)
+            chunks = wheel.providers.provider(ref).stream(request)
+            reply = await draft.fill(chunks, wheel.stream.bus, wheel.stream.clock)
+        except ChatError as error:
+            self._post_input(machine.ModelFailed(step, error.info, draft.partial()))
+        except Exception:  # noqa: BLE001  a bug must end the turn, not leave it hanging
+            _log.exception("BestChat: asking %s failed", self._machine.turn.model)
+            self._post_input(machine.ModelFailed(step, InternalError().info, draft.partial()))
+        else:
+            self._post_input(machine.ModelReplied(step, reply))
+
+    async def _stop_asking(self) -> Reply:
+        """Close the stream at once; give what had arrived."""
+        if self._asking is not None:
+            self._asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._asking
+            self._asking = None
+        if self._draft is None:
+            return Reply()
+        await self._draft.flush(self._wheel.stream.bus)
+        return self._draft.partial()
+
+    async def _run_tool(self, execution: ToolExecution) -> None:
+        try:
+            result = await self._wheel.tools.run(execution)
+        except asyncio.CancelledError:
+            self._post_input(machine.ToolLost(execution.id))
+            raise
+        self._post_input(machine.ToolFinished(execution.id, result))
+
+    def _cancel_tool(self, key: ExecutionId) -> None:
+        """Tell a tool to stop; one that does not listen is given up after a while."""
+        if (task := self._tools.get(key)) is not None:
+            task.cancel()
+
+        async def give_up() -> None:
+            await self._wheel.stream.clock.sleep(TOOL_GRACE_SECONDS)
+            self._post_input(machine.ToolLost(key))
+
+        self._spawn(give_up())
+
+    async def _let_go(self) -> None:
+        """Give the lease back, unless something happened that is still to be acted upon."""
+        if await self._wheel.storage.release(self.lease, self._seq):
+            self._over = True
+            return
+        news = await self._wheel.stream.events_after(self.conversation_id, self._seq, _REPLAY_LIMIT)
+        if not news:
+            raise LeaseLost("The turn belongs to another process.")
+        self._seq = news[-1].seq
+        for envelope in news:
+            self._hear(envelope)  # what the machine knows already changes nothing
+
+    # Tasks.
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+
+    async def _stop_tasks(self) -> None:
+        if self._draft is not None:
+            self._wheel.stream.close_draft(self._draft)
+        tasks = [*self._others, *self._tools.values()]
+        if self._asking is not None:
+            tasks.append(self._asking)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

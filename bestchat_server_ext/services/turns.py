@@ -1,0 +1,294 @@
+"""TurnService: start, cancel, approve; and keep running turns alive.
+
+A turn runs as a task of the process that holds its lease. Once a second all running turns of this
+process renew their leases and store what they have heard, in one transaction; now and then the
+leases of processes that have gone away are taken over, and their turns closed as *interrupted*.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+
+from bestchat_server_ext.api.turns import StartTurn, TurnTicket
+from bestchat_server_ext.core import turn as machine
+from bestchat_server_ext.core.conversation import ConversationState, Turn
+from bestchat_server_ext.core.errors import ChatError, Conflict, InvalidRequest, NotFound
+from bestchat_server_ext.core.events import (
+    ApprovalAnswered,
+    CancelRequested,
+    ConversationRenamed,
+    Event,
+    MessageAdded,
+    TurnStarted,
+)
+from bestchat_server_ext.core.ids import (
+    ConversationId,
+    ExecutionId,
+    MessageId,
+    OwnerId,
+    TurnId,
+    derived_id,
+)
+from bestchat_server_ext.core.messages import Message, TextPart
+from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution
+from bestchat_server_ext.ports.storage import Claim, Lease
+from bestchat_server_ext.services.turn_run import TurnRun, Wheel
+
+_log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=10)
+"""How long after its last sign of life a process loses its turns."""
+KEEP_SECONDS = 1.0
+"""How often running turns renew their leases and store their texts."""
+REAP_SECONDS = 5.0
+"""How often the leases of processes that have gone away are looked for."""
+
+_TITLE_LENGTH = 80
+
+
+class TurnService:
+    """The only thing that turns the wheel."""
+
+    def __init__(self, wheel: Wheel, step_limit: int = machine.STEP_LIMIT) -> None:
+        """Run turns with these services around them."""
+        self._wheel = wheel
+        self._step_limit = step_limit
+        # Not the process id: that one comes back, and containers share them.
+        self._holder = secrets.token_hex(8)
+        self._runs: dict[TurnId, TurnRun] = {}
+        self._tasks: dict[TurnId, asyncio.Task[None]] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+
+    @property
+    def running(self) -> int:
+        """How many turns run in this process."""
+        return len(self._runs)
+
+    def open(self) -> None:
+        """Begin to look after leases."""
+        self._keepers = [
+            asyncio.create_task(self._keep(), name="bestchat-keep"),
+            asyncio.create_task(self._reap(), name="bestchat-reap"),
+        ]
+
+    async def close(self) -> None:
+        """Store what running turns have heard, and close them as interrupted."""
+        for task in self._keepers:
+            task.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        runs, tasks = list(self._runs.values()), list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for run in runs:
+            try:
+                await run.lose()
+            except ChatError as error:
+                _log.warning(
+                    "BestChat: turn %s was not closed: %s", run.lease.turn_id, error.info.code
+                )
+
+    # Verbs.
+
+    async def start(self, owner: OwnerId, request: StartTurn) -> TurnTicket:
+        """Store a user message and begin to answer it.
+
+        Raises:
+            TurnActive: the conversation is busy.
+            NotFound: the parent is not a message of this conversation.
+            ChatError: whatever choosing the model raises; then nothing was stored.
+        """
+        if (before := await self._wheel.storage.find_turn(owner, request.request_id)) is not None:
+            return self._receipt(before)
+        model = await self._wheel.providers.resolve(owner, request.model)
+        state = await self._wheel.stream.state(request.conversation_id)
+        turn_id = TurnId(self._wheel.stream.clock.new_id())
+        message = self._user_message(request, turn_id, state)
+        started = TurnStarted(turn_id, request.request_id, message.id, str(model), request.attended)
+        events: list[Event] = [MessageAdded(message), started]
+        if not state.conversation.title and not state.messages:
+            events.append(ConversationRenamed(_title(request.text)))
+        try:
+            appended = await self._wheel.stream.append(
+                request.conversation_id, events, claim=self._claim(turn_id)
+            )
+        except Conflict:
+            # The same request may have come in twice at the same time.
+            before = await self._wheel.storage.find_turn(owner, request.request_id)
+            if before is None:
+                raise
+            return self._receipt(before)
+        last = appended.envelopes[-1].seq
+        if appended.lease is not None:
+            turn = await self._wheel.storage.turn(turn_id)
+            rebuilt = machine.TurnMachine(
+                turn,
+                {},
+                answered=False,
+                tools=self._wheel.tools.specs(),
+                rules=self._wheel.tools.rules,
+                step_limit=self._step_limit,
+            )
+            self._launch(TurnRun(self._wheel, rebuilt, appended.lease, last), machine.Begin())
+        label = self._wheel.providers.label(model)
+        return TurnTicket(turn_id, message.id, appended.envelopes[1].seq, str(model), label)
+
+    def _receipt(self, turn: Turn) -> TurnTicket:
+        """The answer to a request that was received before."""
+        label = self._wheel.providers.label(ModelRef.parse(turn.model))
+        return TurnTicket(turn.id, turn.message_id, 0, turn.model, label)
+
+    def _user_message(
+        self, request: StartTurn, turn_id: TurnId, state: ConversationState
+    ) -> Message:
+        parent = request.parent_id or (None if request.root else state.newest)
+        if parent is not None and parent not in state.messages:
+            raise NotFound(
+                "The message to follow is not in this conversation.",
+                hint="Read the conversation again.",
+                field="parent_id",
+            )
+        return Message(
+            id=MessageId(derived_id(turn_id, "question")),
+            parent_id=parent,
+            role="user",
+            parts=(TextPart(request.text),),
+            created_at=self._wheel.stream.clock.now(),
+            turn_id=turn_id,
+        )
+
+    async def get(self, turn_id: TurnId) -> Turn:
+        """How far a turn has come."""
+        return await self._wheel.storage.turn(turn_id)
+
+    async def cancel(self, turn_id: TurnId) -> Turn:
+        """Stop a turn, wherever it runs; one that has ended stays as it is."""
+        turn = await self.get(turn_id)
+        if not turn.active:
+            return turn
+        try:
+            appended = await self._wheel.stream.append(
+                turn.conversation_id, [CancelRequested(turn_id)], claim=self._claim(turn_id)
+            )
+        except Conflict:
+            return await self.get(turn_id)
+        if appended.lease is not None:
+            await self._take_up(turn.conversation_id, appended.lease, machine.Cancelled())
+        return await self.get(turn_id)
+
+    async def answer(
+        self, conversation_id: ConversationId, key: ExecutionId, decision: Decision
+    ) -> ToolExecution:
+        """Decide over a tool call; the first answer counts.
+
+        Raises:
+            InvalidRequest: the edited arguments are not a JSON object.
+            Conflict: somebody else was faster, or the turn has ended.
+        """
+        if decision.arguments is not None:
+            _check_arguments(decision.arguments)
+        state = await self._wheel.stream.state(conversation_id)
+        execution = state.executions[key]
+        appended = await self._wheel.stream.append(
+            conversation_id,
+            [ApprovalAnswered(key, decision)],
+            claim=self._claim(execution.turn_id),
+        )
+        if appended.lease is not None:
+            await self._take_up(conversation_id, appended.lease, machine.Begin())
+        return (await self._wheel.stream.state(conversation_id)).executions[key]
+
+    # Running.
+
+    def _claim(self, turn_id: TurnId) -> Claim:
+        return Claim(turn_id, self._holder, self._wheel.stream.clock.now() + LEASE)
+
+    async def _take_up(
+        self, conversation_id: ConversationId, lease: Lease, first: machine.Input
+    ) -> None:
+        """Go on with a turn that nobody was running."""
+        state = await self._wheel.stream.state(conversation_id)
+        rebuilt = machine.TurnMachine.rebuild(
+            state,
+            lease.turn_id,
+            tools=self._wheel.tools.specs(),
+            rules=self._wheel.tools.rules,
+            step_limit=self._step_limit,
+        )
+        run = TurnRun(self._wheel, rebuilt, lease, state.conversation.seq)
+        self._launch(run, first)
+
+    def _launch(self, run: TurnRun, first: machine.Input) -> None:
+        turn_id = run.lease.turn_id
+        self._runs[turn_id] = run
+        task = asyncio.create_task(self._run(run, first), name=f"bestchat-turn-{turn_id}")
+        self._tasks[turn_id] = task
+
+    async def _run(self, run: TurnRun, first: machine.Input) -> None:
+        turn_id = run.lease.turn_id
+        try:
+            await run.run(first)
+        except ChatError as error:
+            _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)
+        except Exception:  # noqa: BLE001  the end of a task is where a bug has to be said
+            # The lease is not renewed any more, so the turn will be closed as interrupted.
+            _log.exception("BestChat: turn %s broke off", turn_id)
+        finally:
+            if self._runs.get(turn_id) is run:
+                del self._runs[turn_id]
+                del self._tasks[turn_id]
+
+    async def _keep(self) -> None:
+        """Once a second: leases and texts of all running turns, in one transaction."""
+        clock = self._wheel.stream.clock
+        while True:
+            await clock.sleep(KEEP_SECONDS)
+            texts = [run.partial_text() for run in self._runs.values()]
+            if not texts:
+                continue
+            try:
+                lost = await self._wheel.storage.renew(texts, clock.now() + LEASE)
+            except ChatError as error:
+                _log.warning("BestChat: leases were not renewed: %s", error.info.code)
+                continue
+            for turn_id in lost:
+                if turn_id in self._runs:
+                    self._runs[turn_id].abandon()
+
+    async def _reap(self) -> None:
+        """Now and then: close the turns of processes that have gone away."""
+        clock = self._wheel.stream.clock
+        while True:
+            with suppress(ChatError):  # storage out of reach: the next round comes
+                now = clock.now()
+                for lease in await self._wheel.storage.seize_expired(
+                    now, self._holder, now + LEASE
+                ):
+                    await self._close_lost(lease)
+            await clock.sleep(REAP_SECONDS)
+
+    async def _close_lost(self, lease: Lease) -> None:
+        turn = await self._wheel.storage.turn(lease.turn_id)
+        partial = await self._wheel.storage.partial(lease.turn_id)
+        _log.info("BestChat: turn %s was interrupted and is closed", lease.turn_id)
+        await self._take_up(turn.conversation_id, lease, machine.OwnerLost(partial))
+
+
+def _check_arguments(text: str) -> None:
+    try:
+        ToolCall("", "", text).parsed()
+    except ValueError as error:
+        raise InvalidRequest(
+            "The edited arguments are not a JSON object.", field="arguments"
+        ) from error
+
+
+def _title(text: str) -> str:
+    """A conversation's first title: the first line of its first message."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"

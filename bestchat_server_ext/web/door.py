@@ -1,0 +1,90 @@
+"""What every handler needs: the application when it is first wanted, and who asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from tornado.web import RequestHandler
+
+from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.errors import Unavailable
+from bestchat_server_ext.core.tokens import PREFIX
+
+
+class Authenticator(Protocol):
+    """Finds out who is behind a request."""
+
+    async def caller(self, handler: RequestHandler) -> Caller | None:
+        """The caller, or none where the request carries no credential.
+
+        Raises:
+            NotAuthenticated: it carries one that is not valid.
+        """
+        ...
+
+
+class Door:
+    """Opens the application at the first call, and again after a failure."""
+
+    def __init__(self, build: Callable[[], Awaitable[Application]]) -> None:
+        """Remember how to build the application; nothing is opened yet."""
+        self._build = build
+        self._application: Application | None = None
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    async def application(self) -> Application:
+        """The application.
+
+        Raises:
+            Unavailable: its storage cannot be opened. The next call tries again.
+        """
+        async with self._opening:
+            if self._application is None:
+                if self._closed:
+                    raise Unavailable("The server is stopping.", hint="Start it again.")
+                self._application = await self._build()
+            return self._application
+
+    @property
+    def opened(self) -> Application | None:
+        """The application, if it was wanted before."""
+        return self._application
+
+    async def close(self) -> None:
+        """Close the application, if it was ever opened; it is not opened again."""
+        async with self._opening:
+            self._closed = True
+            application, self._application = self._application, None
+        if application is not None:
+            await application.close()
+
+
+def bearer(handler: RequestHandler) -> str | None:
+    """The BestChat token in a request's Authorization header, if there is one.
+
+    Jupyter's own token travels in the same header; ours are told apart by their prefix.
+    """
+    kind, _, value = handler.request.headers.get("Authorization", "").partition(" ")
+    value = value.strip()
+    if kind.lower() in {"bearer", "token"} and value.startswith(PREFIX):
+        return value
+    return None
+
+
+class TokenAuthenticator:
+    """Knows callers by BestChat tokens, and by nothing else."""
+
+    def __init__(self, door: Door) -> None:
+        """Check tokens against the application behind a door."""
+        self._door = door
+
+    async def caller(self, handler: RequestHandler) -> Caller | None:
+        """The caller behind the token in the request."""
+        token = bearer(handler)
+        if token is None:
+            return None
+        return await (await self._door.application()).authenticate(token)

@@ -1,0 +1,23 @@
+"""An error's kind as an HTTP status: the only place where the two meet."""
+
+from __future__ import annotations
+
+from bestchat_server_ext.core.errors import ErrorInfo, Kind, NotAuthenticated
+
+_STATUS: dict[Kind, int] = {
+    "invalid": 400,
+    "denied": 403,
+    "missing": 404,
+    "conflict": 409,
+    "limited": 429,
+    "upstream": 502,
+    "unavailable": 503,
+    "bug": 500,
+}
+
+
+def status_of(info: ErrorInfo) -> int:
+    """The status to answer with."""
+    if info.code == NotAuthenticated.code:
+        return 401
+    return _STATUS[info.kind]

@@ -1,0 +1,173 @@
+"""The same handlers inside Jupyter Server: its identity, its cookies, its life cycle.
+
+The only module that knows jupyter_server. Loading it opens nothing: the application, with the
+database and the heavy libraries behind it, is built at the first call.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import (
+    IdentityProvider,
+    LegacyIdentityProvider,
+    PasswordIdentityProvider,
+)
+from jupyter_server.base.call_context import CallContext
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from tornado.web import RequestHandler
+from traitlets import Any as AnyTrait
+
+from bestchat_server_ext import bootstrap
+from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
+from bestchat_server_ext.web.door import Door, TokenAuthenticator, bearer
+from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandler
+from bestchat_server_ext.web.kernels import KernelTokens
+from bestchat_server_ext.web.routes import routes
+from bestchat_server_ext.web.socket import EventsSocket
+
+_NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
+"""Jupyter's own providers: they know that somebody is there, but not who."""
+
+
+class JupyterAuthenticator(TokenAuthenticator):
+    """BestChat tokens first; else whoever Jupyter says is there."""
+
+    async def caller(self, handler: RequestHandler) -> Caller | None:
+        """The caller behind a request. A bad BestChat token never falls back to a cookie."""
+        if bearer(handler) is not None:
+            return await super().caller(handler)
+        if handler.current_user is None:
+            return None
+        return Caller(owner=owner_of(handler), kind="user")
+
+
+def owner_of(handler: Any) -> OwnerId:  # noqa: ANN401  any JupyterHandler
+    """Whose conversations a signed-in user sees.
+
+    Token authentication makes up a new user for each request without a cookie, so only a
+    provider that gives names is believed.
+    """
+    if type(handler.identity_provider) in _NAMELESS:
+        return LOCAL_OWNER
+    return OwnerId(handler.current_user.username)
+
+
+class _InsideJupyter:
+    """Lets BestChat tokens pass where Jupyter would ask for a cookie's XSRF token."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Bearer tokens bypass XSRF, cookies never; without either there is nothing to abuse."""
+        anonymous = getattr(self, "current_user", None) is None
+        if bearer(self) is None and not anonymous:  # type: ignore[arg-type]  # a handler's mixin
+            super().check_xsrf_cookie()  # type: ignore[misc]  # likewise
+
+
+class JupyterApiHandler(_InsideJupyter, ApiHandler, JupyterHandler):
+    """Procedures, behind Jupyter's identity."""
+
+    @allow_unauthenticated
+    async def post(self, name: str) -> None:
+        """Carry out a procedure; the handler itself sees to authentication."""
+        await super().post(name)
+
+
+class JupyterHealthHandler(_InsideJupyter, HealthHandler, JupyterHandler):
+    """Health, behind Jupyter's identity."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """Say how the service is."""
+        await super().get()
+
+
+class JupyterOpenApiHandler(_InsideJupyter, OpenApiHandler, JupyterHandler):
+    """The description of the API, behind Jupyter's identity."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """Describe the API; the handler itself sees to authentication."""
+        await super().get()
+
+
+class JupyterEventsSocket(_InsideJupyter, WebSocketMixin, EventsSocket, JupyterHandler):
+    """The WebSocket, behind Jupyter's identity and its check of the origin."""
+
+    @allow_unauthenticated
+    async def get(self, *args: str, **kwargs: str) -> None:
+        """Let in who is known; the handler itself sees to authentication."""
+        await super().get(*args, **kwargs)
+
+
+class BestChat(ExtensionApp):
+    """Hangs BestChat's routes into a Jupyter Server."""
+
+    name = "bestchat"
+    extension_url = "/bestchat"
+
+    data_dir = AnyTrait(help="Folder of the database and of models.").tag(config=True)
+    default_model = AnyTrait(help="Model that answers when none is named.").tag(config=True)
+    scripts_dir = AnyTrait(help="Folder of scripts for the provider `scripted`.").tag(config=True)
+    step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
+
+    def initialize_settings(self) -> None:
+        """Build the door; nothing is opened yet."""
+        self._door = Door(self._build)
+
+    async def _build(self) -> bootstrap.Application:
+        options = ("data_dir", "default_model", "scripts_dir", "step_limit")
+        overrides = {name: getattr(self, name) for name in options}
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return await bootstrap.open_application(os.environ, given)
+
+    def initialize_handlers(self) -> None:
+        """Add the routes, and look after kernels."""
+        server = self._server
+        server.web_app.add_handlers(  # type: ignore[no-untyped-call]  # Tornado's own
+            ".*$",
+            routes(
+                server.base_url,
+                self._door,
+                JupyterAuthenticator(self._door),
+                api=JupyterApiHandler,
+                health=JupyterHealthHandler,
+                openapi=JupyterOpenApiHandler,
+                events=JupyterEventsSocket,
+            ),
+        )
+        self._kernels = KernelTokens(self._door, self._url, _current_owner)
+        self._kernels.watch(server.kernel_manager)
+
+    @property
+    def _server(self) -> ServerApp:
+        assert self.serverapp is not None  # noqa: S101  Jupyter links us to it before all else
+        return self.serverapp
+
+    def _url(self) -> str:
+        """The server's address as a kernel on the same machine reaches it."""
+        url: str = self._server.local_url
+        return url.partition("?")[0]
+
+    def current_activity(self) -> bool:
+        """Running turns count as activity, so that no culler stops a working server."""
+        opened = self._door.opened
+        return opened is not None and opened.running_turns > 0
+
+    async def stop_extension(self) -> None:
+        """Revoke the kernels' tokens, and store what running turns have heard."""
+        await self._kernels.close()
+        await self._door.close()
+
+
+def _current_owner() -> OwnerId:
+    """Whose request is being handled right now; kernels belong to who starts them."""
+    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    if handler is None or handler.current_user is None:
+        return LOCAL_OWNER
+    return owner_of(handler)

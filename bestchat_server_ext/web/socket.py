@@ -1,0 +1,187 @@
+"""The WebSocket: subscribe, resume, heartbeat.
+
+The frames are those of `api.frames`. One task per subscription writes what the dispatcher gives;
+a client that reads too slowly holds up its own tasks only, whose bounded queues then bring it
+back with what storage has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from importlib.metadata import version
+
+import msgspec
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from bestchat_server_ext.api import events
+from bestchat_server_ext.api.frames import (
+    ClientFrame,
+    Hello,
+    Ping,
+    Problem,
+    ServerFrame,
+    Subscribe,
+    Unsubscribe,
+    Welcome,
+)
+from bestchat_server_ext.api.procedure import PROTOCOL
+from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    InvalidRequest,
+    LimitReached,
+    NotAuthenticated,
+)
+from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.ports.bus import Frame
+from bestchat_server_ext.web.door import Authenticator, Door
+from bestchat_server_ext.web.errors import status_of
+from bestchat_server_ext.web.http import check_protocol
+
+_log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 20.0
+"""Well below the 60 s after which proxies drop silent connections."""
+
+FRAME_LIMIT = 64 * 1024
+"""Bytes of the largest frame that a client may send."""
+
+SUBSCRIPTION_LIMIT = 200
+"""Conversations that one socket may follow."""
+
+CLOSE_BAD_FRAME = 4400
+CLOSE_PROTOCOL = 4426
+
+_frames: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+
+
+class EventsSocket(WebSocketHandler):
+    """`bestchat/api/events`."""
+
+    door: Door
+    authenticator: Authenticator
+
+    def initialize(self, door: Door, authenticator: Authenticator) -> None:
+        """Take what the route gives."""
+        self.door = door
+        self.authenticator = authenticator
+        self._caller: Caller | None = None
+        self._greeted = False
+        self._subscriptions: dict[ConversationId, asyncio.Task[None]] = {}
+        self._heart: asyncio.Task[None] | None = None
+
+    async def get(self, *args: str, **kwargs: str) -> None:
+        """Let in who is known; the upgrade happens only then."""
+        try:
+            self._caller = await self.authenticator.caller(self)
+            if self._caller is None:
+                raise NotAuthenticated("The WebSocket needs a credential.")
+            self._application: Application = await self.door.application()
+        except ChatError as error:
+            self.set_status(status_of(error.info))
+            self.finish(msgspec.json.encode({"error": error.info}))
+            return
+        await super().get(*args, **kwargs)
+
+    def open(self, *_: str, **__: str) -> None:
+        """Begin to beat."""
+        self._heart = asyncio.create_task(self._beat(), name="bestchat-heartbeat")
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Obey one frame."""
+        try:
+            await self._obey(self._read(message))
+        except ChatError as error:
+            await self._send(Problem(error.info))
+            if not self._greeted:
+                code = CLOSE_PROTOCOL if error.code == "protocol_mismatch" else CLOSE_BAD_FRAME
+                self.close(code, error.code)
+
+    def _read(self, message: str | bytes) -> ClientFrame:
+        if len(message) > FRAME_LIMIT:
+            raise InvalidRequest(f"A frame may have {FRAME_LIMIT} bytes.")
+        try:
+            return _frames.decode(message)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise InvalidRequest(
+                "This frame is not one of the protocol's.",
+                hint="The OpenAPI document describes them.",
+            ) from error
+
+    async def _obey(self, frame: ClientFrame) -> None:
+        match frame:
+            case Hello(protocol=protocol):
+                check_protocol(protocol)
+                self._greeted = True
+                await self._send(Welcome(PROTOCOL, version("bestchat")))
+            case _ if not self._greeted:
+                raise InvalidRequest("The first frame has to be hello.")
+            case Subscribe():
+                self._subscribe(frame)
+            case Unsubscribe(conversation_id=conversation_id):
+                self._drop(conversation_id)
+            case Ping():
+                await self._send_heartbeat()
+
+    def _subscribe(self, frame: Subscribe) -> None:
+        self._drop(frame.conversation_id)
+        if len(self._subscriptions) >= SUBSCRIPTION_LIMIT:
+            raise LimitReached(
+                f"One socket follows at most {SUBSCRIPTION_LIMIT} conversations.",
+                hint="Unsubscribe from some.",
+            )
+        request = events.SubscribeEvents(frame.conversation_id, frame.after, frame.draft)
+        self._subscriptions[frame.conversation_id] = asyncio.create_task(
+            self._follow(request), name="bestchat-follow"
+        )
+
+    def _drop(self, conversation_id: ConversationId) -> None:
+        if (task := self._subscriptions.pop(conversation_id, None)) is not None:
+            task.cancel()
+
+    async def _follow(self, request: events.SubscribeEvents) -> None:
+        """Pass one conversation on until the client has enough of it."""
+        conversation_id = request.conversation_id
+        try:
+            frames = self._application.dispatcher.subscribe(self._caller, request)
+            async with aclosing(frames):
+                async for frame in frames:
+                    await self._send(frame)
+        except ChatError as error:
+            await self._send(Problem(error.info, conversation_id))
+        if self._subscriptions.get(conversation_id) is asyncio.current_task():
+            del self._subscriptions[conversation_id]
+
+    async def _send_heartbeat(self) -> None:
+        await self._send(await self._application.dispatcher.heartbeat(self._subscriptions))
+
+    async def _send(self, frame: Frame | ServerFrame) -> None:
+        body = frame.json if isinstance(frame, Frame) else msgspec.json.encode(frame)
+        try:
+            await self.write_message(body.decode())
+        except WebSocketClosedError:
+            self._stop()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            try:
+                await self._send_heartbeat()
+            except ChatError as error:
+                await self._send(Problem(error.info))
+
+    def on_close(self) -> None:
+        """Let go of everything."""
+        self._stop()
+
+    def _stop(self) -> None:
+        tasks = [*self._subscriptions.values()]
+        self._subscriptions.clear()
+        if self._heart is not None:
+            tasks.append(self._heart)
+        for task in tasks:
+            if task is not asyncio.current_task():
+                task.cancel()

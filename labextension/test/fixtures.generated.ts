@@ -1,0 +1,1913 @@
+// Made by python scripts/make_api_types.py: what Python really sends. Never edited.
+
+import type { components } from "../src/api/generated.js";
+
+export const welcome1: components["schemas"]["Welcome"] = {
+  "type": "welcome",
+  "protocol": 1,
+  "version": "0.1.0"
+};
+
+export const snapshot1: components["schemas"]["Snapshot"] = {
+  "type": "snapshot",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "state": {
+    "conversation": {
+      "id": "01a207bd-a9c0-7000-8000-000000000000",
+      "owner": "local",
+      "seq": 34,
+      "created_at": "2026-11-23T09:30:01Z",
+      "updated_at": "2026-11-23T09:30:34Z",
+      "title": "Sales of the autumn",
+      "label": "reports/sales.ipynb"
+    },
+    "messages": {
+      "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+        "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+        "parent_id": null,
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "How did sales go?"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+      },
+      "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+        "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+        "role": "assistant",
+        "parts": [
+          {
+            "type": "reasoning",
+            "text": "The file has to be read first."
+          },
+          {
+            "type": "text",
+            "text": "I am reading the file — *at once*."
+          },
+          {
+            "type": "tool_call",
+            "call": {
+              "id": "call_1",
+              "name": "read_file",
+              "arguments": "{\"path\": \"sales.csv\"}"
+            },
+            "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+          },
+          {
+            "type": "tool_call",
+            "call": {
+              "id": "call_2",
+              "name": "run_code",
+              "arguments": "{\"code\": \"df.describe()\"}"
+            },
+            "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:02Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "step": 1,
+        "model": "openai/gpt-5-mini",
+        "usage": {
+          "input_tokens": 812,
+          "output_tokens": 64,
+          "cached_tokens": 512,
+          "reasoning_tokens": 20
+        },
+        "finish_reason": "tool_calls"
+      },
+      "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6": {
+        "id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+        "parent_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "role": "tool",
+        "parts": [
+          {
+            "type": "tool_result",
+            "call_id": "call_1",
+            "name": "read_file",
+            "result": {
+              "content": "month,sales\n2026-09,120\n2026-10,135\n"
+            }
+          },
+          {
+            "type": "tool_result",
+            "call_id": "call_2",
+            "name": "run_code",
+            "result": {
+              "content": "The user rejected this call. Use the file only.",
+              "is_error": true
+            }
+          }
+        ],
+        "created_at": "2026-11-23T09:30:09Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "step": 1
+      },
+      "01a207bd-d0d0-7763-9af3-0b43cc24fe97": {
+        "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+        "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+        "role": "assistant",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Sales grew by **12.5 %** 📈."
+          }
+        ],
+        "created_at": "2026-11-23T09:30:12.250000Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "step": 2,
+        "model": "openai/gpt-5-mini",
+        "usage": {
+          "input_tokens": 905,
+          "output_tokens": 17
+        },
+        "finish_reason": "stop"
+      },
+      "01a207bd-f7e0-736f-bb5f-a8066c349506": {
+        "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+        "parent_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "And next year?"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207bd-f7e0-7000-8000-000000000014"
+      },
+      "01a207be-1ef0-725c-bad5-3381dfa9f133": {
+        "id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "parent_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Tell me a story."
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+      },
+      "01a207be-1ef0-7e40-aab8-f708218cfc85": {
+        "id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+        "parent_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "role": "assistant",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Once upon"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:31Z",
+        "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
+        "step": 1,
+        "model": "openai/gpt-5-mini",
+        "partial": true
+      },
+      "01a207be-4600-744f-94c1-80a5815a105a": {
+        "id": "01a207be-4600-744f-94c1-80a5815a105a",
+        "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Go on."
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207be-4600-7000-8000-000000000028"
+      }
+    },
+    "turns": {
+      "01a207bd-d0d0-7000-8000-00000000000a": {
+        "id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-000a",
+        "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:04Z",
+        "state": "finished",
+        "step": 2,
+        "usage": {
+          "input_tokens": 1717,
+          "output_tokens": 81,
+          "cached_tokens": 512,
+          "reasoning_tokens": 20
+        },
+        "ended_at": "2026-11-23T09:30:20Z"
+      },
+      "01a207bd-f7e0-7000-8000-000000000014": {
+        "id": "01a207bd-f7e0-7000-8000-000000000014",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-0014",
+        "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:22Z",
+        "state": "failed",
+        "step": 1,
+        "error": {
+          "code": "rate_limited",
+          "kind": "upstream",
+          "text": "The provider asks to wait.",
+          "hint": "Try again later.",
+          "retry_after": 12.5
+        },
+        "ended_at": "2026-11-23T09:30:24Z"
+      },
+      "01a207be-1ef0-7000-8000-00000000001e": {
+        "id": "01a207be-1ef0-7000-8000-00000000001e",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-001e",
+        "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:26Z",
+        "state": "cancelled",
+        "step": 1,
+        "cancelling": true,
+        "usage": {},
+        "ended_at": "2026-11-23T09:30:30Z"
+      },
+      "01a207be-4600-7000-8000-000000000028": {
+        "id": "01a207be-4600-7000-8000-000000000028",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-0028",
+        "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:32Z",
+        "state": "interrupted",
+        "step": 1,
+        "ended_at": "2026-11-23T09:30:34Z"
+      }
+    },
+    "executions": {
+      "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+        "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "step": 1,
+        "position": 0,
+        "call": {
+          "id": "call_1",
+          "name": "read_file",
+          "arguments": "{\"path\": \"sales.csv\"}"
+        },
+        "state": "done",
+        "decision": {
+          "verdict": "approve",
+          "arguments": "{\"path\": \"data/sales.csv\"}"
+        },
+        "result": {
+          "content": "month,sales\n2026-09,120\n2026-10,135\n"
+        }
+      },
+      "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+        "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "step": 1,
+        "position": 1,
+        "call": {
+          "id": "call_2",
+          "name": "run_code",
+          "arguments": "{\"code\": \"df.describe()\"}"
+        },
+        "state": "denied",
+        "placement": "kernel",
+        "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+        "decision": {
+          "verdict": "reject",
+          "reason": "Use the file only."
+        },
+        "result": {
+          "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+          "is_error": true
+        }
+      }
+    }
+  }
+};
+
+export const conversationCreated1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 1,
+  "at": "2026-11-23T09:30:01Z",
+  "event": {
+    "type": "conversation_created",
+    "owner": "local",
+    "title": "",
+    "label": "reports/sales.ipynb"
+  }
+};
+
+export const conversationRenamed1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 2,
+  "at": "2026-11-23T09:30:02Z",
+  "event": {
+    "type": "conversation_renamed",
+    "title": "Sales of the autumn"
+  }
+};
+
+export const messageAdded1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 3,
+  "at": "2026-11-23T09:30:03Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "parent_id": null,
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "How did sales go?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+    }
+  }
+};
+
+export const turnStarted1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 4,
+  "at": "2026-11-23T09:30:04Z",
+  "event": {
+    "type": "turn_started",
+    "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+    "request_id": "cell-000a",
+    "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+    "model": "openai/gpt-5-mini",
+    "attended": true
+  }
+};
+
+export const stepStarted1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 5,
+  "at": "2026-11-23T09:30:05Z",
+  "event": {
+    "type": "step_started",
+    "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+    "step": 1,
+    "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+    "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6"
+  }
+};
+
+export const messageAdded2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 6,
+  "at": "2026-11-23T09:30:06Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "reasoning",
+          "text": "The file has to be read first."
+        },
+        {
+          "type": "text",
+          "text": "I am reading the file — *at once*."
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_1",
+            "name": "read_file",
+            "arguments": "{\"path\": \"sales.csv\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_2",
+            "name": "run_code",
+            "arguments": "{\"code\": \"df.describe()\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:02Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "finish_reason": "tool_calls"
+    }
+  }
+};
+
+export const toolProposed1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 7,
+  "at": "2026-11-23T09:30:07Z",
+  "event": {
+    "type": "tool_proposed",
+    "execution": {
+      "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 0,
+      "call": {
+        "id": "call_1",
+        "name": "read_file",
+        "arguments": "{\"path\": \"sales.csv\"}"
+      }
+    }
+  }
+};
+
+export const toolProposed2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 8,
+  "at": "2026-11-23T09:30:08Z",
+  "event": {
+    "type": "tool_proposed",
+    "execution": {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11"
+    }
+  }
+};
+
+export const approvalRequested1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 9,
+  "at": "2026-11-23T09:30:09Z",
+  "event": {
+    "type": "approval_requested",
+    "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+  }
+};
+
+export const approvalRequested2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 10,
+  "at": "2026-11-23T09:30:10Z",
+  "event": {
+    "type": "approval_requested",
+    "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+  }
+};
+
+export const turnWaiting1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 11,
+  "at": "2026-11-23T09:30:11Z",
+  "event": {
+    "type": "turn_waiting",
+    "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+  }
+};
+
+export const approvalAnswered1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 12,
+  "at": "2026-11-23T09:30:12Z",
+  "event": {
+    "type": "approval_answered",
+    "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+    "decision": {
+      "verdict": "approve",
+      "arguments": "{\"path\": \"data/sales.csv\"}"
+    }
+  }
+};
+
+export const approvalAnswered2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 13,
+  "at": "2026-11-23T09:30:13Z",
+  "event": {
+    "type": "approval_answered",
+    "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+    "decision": {
+      "verdict": "reject",
+      "reason": "Use the file only."
+    }
+  }
+};
+
+export const turnResumed1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 14,
+  "at": "2026-11-23T09:30:14Z",
+  "event": {
+    "type": "turn_resumed",
+    "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+  }
+};
+
+export const toolStarted1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 15,
+  "at": "2026-11-23T09:30:15Z",
+  "event": {
+    "type": "tool_started",
+    "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+  }
+};
+
+export const toolFinished1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 16,
+  "at": "2026-11-23T09:30:16Z",
+  "event": {
+    "type": "tool_finished",
+    "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+    "state": "done",
+    "result": {
+      "content": "month,sales\n2026-09,120\n2026-10,135\n"
+    }
+  }
+};
+
+export const messageAdded3: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 17,
+  "at": "2026-11-23T09:30:17Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "parent_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "role": "tool",
+      "parts": [
+        {
+          "type": "tool_result",
+          "call_id": "call_1",
+          "name": "read_file",
+          "result": {
+            "content": "month,sales\n2026-09,120\n2026-10,135\n"
+          }
+        },
+        {
+          "type": "tool_result",
+          "call_id": "call_2",
+          "name": "run_code",
+          "result": {
+            "content": "The user rejected this call. Use the file only.",
+            "is_error": true
+          }
+        }
+      ],
+      "created_at": "2026-11-23T09:30:09Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1
+    }
+  }
+};
+
+export const stepStarted2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 18,
+  "at": "2026-11-23T09:30:18Z",
+  "event": {
+    "type": "step_started",
+    "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+    "step": 2,
+    "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+    "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6"
+  }
+};
+
+export const messageAdded4: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 19,
+  "at": "2026-11-23T09:30:19Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Sales grew by **12.5 %** 📈."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:12.250000Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 2,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 905,
+        "output_tokens": 17
+      },
+      "finish_reason": "stop"
+    }
+  }
+};
+
+export const turnFinished1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 20,
+  "at": "2026-11-23T09:30:20Z",
+  "event": {
+    "type": "turn_finished",
+    "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+  }
+};
+
+export const messageAdded5: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 21,
+  "at": "2026-11-23T09:30:21Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "parent_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "And next year?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-f7e0-7000-8000-000000000014"
+    }
+  }
+};
+
+export const turnStarted2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 22,
+  "at": "2026-11-23T09:30:22Z",
+  "event": {
+    "type": "turn_started",
+    "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
+    "request_id": "cell-0014",
+    "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+    "model": "openai/gpt-5-mini",
+    "attended": true
+  }
+};
+
+export const stepStarted3: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 23,
+  "at": "2026-11-23T09:30:23Z",
+  "event": {
+    "type": "step_started",
+    "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
+    "step": 1,
+    "message_id": "01a207bd-f7e0-7cbd-ae40-be29f3c9874b",
+    "parent_id": "01a207bd-f7e0-736f-bb5f-a8066c349506"
+  }
+};
+
+export const turnFailed1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 24,
+  "at": "2026-11-23T09:30:24Z",
+  "event": {
+    "type": "turn_failed",
+    "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
+    "error": {
+      "code": "rate_limited",
+      "kind": "upstream",
+      "text": "The provider asks to wait.",
+      "hint": "Try again later.",
+      "retry_after": 12.5
+    }
+  }
+};
+
+export const messageAdded6: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 25,
+  "at": "2026-11-23T09:30:25Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "parent_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Tell me a story."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+    }
+  }
+};
+
+export const turnStarted3: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 26,
+  "at": "2026-11-23T09:30:26Z",
+  "event": {
+    "type": "turn_started",
+    "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
+    "request_id": "cell-001e",
+    "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+    "model": "openai/gpt-5-mini",
+    "attended": true
+  }
+};
+
+export const stepStarted4: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 27,
+  "at": "2026-11-23T09:30:27Z",
+  "event": {
+    "type": "step_started",
+    "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
+    "step": 1,
+    "message_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+    "parent_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
+  }
+};
+
+export const cancelRequested1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 28,
+  "at": "2026-11-23T09:30:28Z",
+  "event": {
+    "type": "cancel_requested",
+    "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+  }
+};
+
+export const messageAdded7: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 29,
+  "at": "2026-11-23T09:30:29Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+      "parent_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Once upon"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:31Z",
+      "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "partial": true
+    }
+  }
+};
+
+export const turnCancelled1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 30,
+  "at": "2026-11-23T09:30:30Z",
+  "event": {
+    "type": "turn_cancelled",
+    "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+  }
+};
+
+export const messageAdded8: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 31,
+  "at": "2026-11-23T09:30:31Z",
+  "event": {
+    "type": "message_added",
+    "message": {
+      "id": "01a207be-4600-744f-94c1-80a5815a105a",
+      "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Go on."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207be-4600-7000-8000-000000000028"
+    }
+  }
+};
+
+export const turnStarted4: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 32,
+  "at": "2026-11-23T09:30:32Z",
+  "event": {
+    "type": "turn_started",
+    "turn_id": "01a207be-4600-7000-8000-000000000028",
+    "request_id": "cell-0028",
+    "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
+    "model": "openai/gpt-5-mini",
+    "attended": true
+  }
+};
+
+export const stepStarted5: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 33,
+  "at": "2026-11-23T09:30:33Z",
+  "event": {
+    "type": "step_started",
+    "turn_id": "01a207be-4600-7000-8000-000000000028",
+    "step": 1,
+    "message_id": "01a207be-4600-756e-8a31-17b743a3dff6",
+    "parent_id": "01a207be-4600-744f-94c1-80a5815a105a"
+  }
+};
+
+export const turnInterrupted1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 34,
+  "at": "2026-11-23T09:30:34Z",
+  "event": {
+    "type": "turn_interrupted",
+    "turn_id": "01a207be-4600-7000-8000-000000000028"
+  }
+};
+
+export const conversationDeleted1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 35,
+  "at": "2026-11-23T09:30:35Z",
+  "event": {
+    "type": "conversation_deleted"
+  }
+};
+
+export const delta1: components["schemas"]["Delta"] = {
+  "type": "delta",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+  "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+  "part": 0,
+  "kind": "text",
+  "first": 1,
+  "n": 3,
+  "text": "Sales grew"
+};
+
+export const caughtUp1: components["schemas"]["CaughtUp"] = {
+  "type": "caught_up",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 34
+};
+
+export const heartbeat1: components["schemas"]["Heartbeat"] = {
+  "type": "heartbeat",
+  "seqs": {
+    "01a207bd-a9c0-7000-8000-000000000000": 34
+  }
+};
+
+export const problem1: components["schemas"]["Problem"] = {
+  "type": "error",
+  "error": {
+    "code": "not_found",
+    "kind": "missing",
+    "text": "There is no such object."
+  },
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const hello1: components["schemas"]["Hello"] = {
+  "type": "hello",
+  "protocol": 1
+};
+
+export const subscribe1: components["schemas"]["Subscribe"] = {
+  "type": "subscribe",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const subscribe2: components["schemas"]["Subscribe"] = {
+  "type": "subscribe",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "after": 34,
+  "draft": {
+    "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+    "part": 0,
+    "n": 3
+  }
+};
+
+export const unsubscribe1: components["schemas"]["Unsubscribe"] = {
+  "type": "unsubscribe",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const ping1: components["schemas"]["Ping"] = {
+  "type": "ping"
+};
+
+export const createConversation1: components["schemas"]["CreateConversation"] = {
+  "label": "reports/sales.ipynb",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const getConversation1: components["schemas"]["GetConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const listConversations1: components["schemas"]["ListConversations"] = {
+  "limit": 20
+};
+
+export const renameConversation1: components["schemas"]["RenameConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "title": "Sales of the autumn"
+};
+
+export const deleteConversation1: components["schemas"]["DeleteConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const startTurn1: components["schemas"]["StartTurn"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "cell-1",
+  "text": "How did sales go?",
+  "model": "openai/gpt-5-mini"
+};
+
+export const cancelTurn1: components["schemas"]["CancelTurn"] = {
+  "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+};
+
+export const getTurn1: components["schemas"]["GetTurn"] = {
+  "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+};
+
+export const listApprovals1: components["schemas"]["ListApprovals"] = {};
+
+export const answerApproval1: components["schemas"]["AnswerApproval"] = {
+  "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+  "verdict": "approve",
+  "arguments": "{\"path\": \"data/sales.csv\"}"
+};
+
+export const replayEvents1: components["schemas"]["ReplayEvents"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "after": 3
+};
+
+export const subscribeEvents1: components["schemas"]["SubscribeEvents"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "after": 3
+};
+
+export const listModels1: components["schemas"]["ListModels"] = {};
+
+export const getHealth1: components["schemas"]["GetHealth"] = {};
+
+export const whoAmI1: components["schemas"]["WhoAmI"] = {};
+
+export const conversation1: components["schemas"]["Conversation"] = {
+  "id": "01a207bd-a9c0-7000-8000-000000000000",
+  "owner": "local",
+  "seq": 34,
+  "created_at": "2026-11-23T09:30:01Z",
+  "updated_at": "2026-11-23T09:30:34Z",
+  "title": "Sales of the autumn",
+  "label": "reports/sales.ipynb"
+};
+
+export const conversationState1: components["schemas"]["ConversationState"] = {
+  "conversation": {
+    "id": "01a207bd-a9c0-7000-8000-000000000000",
+    "owner": "local",
+    "seq": 34,
+    "created_at": "2026-11-23T09:30:01Z",
+    "updated_at": "2026-11-23T09:30:34Z",
+    "title": "Sales of the autumn",
+    "label": "reports/sales.ipynb"
+  },
+  "messages": {
+    "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+      "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "parent_id": null,
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "How did sales go?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+    },
+    "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+      "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "reasoning",
+          "text": "The file has to be read first."
+        },
+        {
+          "type": "text",
+          "text": "I am reading the file — *at once*."
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_1",
+            "name": "read_file",
+            "arguments": "{\"path\": \"sales.csv\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_2",
+            "name": "run_code",
+            "arguments": "{\"code\": \"df.describe()\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:02Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "finish_reason": "tool_calls"
+    },
+    "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6": {
+      "id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "parent_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "role": "tool",
+      "parts": [
+        {
+          "type": "tool_result",
+          "call_id": "call_1",
+          "name": "read_file",
+          "result": {
+            "content": "month,sales\n2026-09,120\n2026-10,135\n"
+          }
+        },
+        {
+          "type": "tool_result",
+          "call_id": "call_2",
+          "name": "run_code",
+          "result": {
+            "content": "The user rejected this call. Use the file only.",
+            "is_error": true
+          }
+        }
+      ],
+      "created_at": "2026-11-23T09:30:09Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1
+    },
+    "01a207bd-d0d0-7763-9af3-0b43cc24fe97": {
+      "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Sales grew by **12.5 %** 📈."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:12.250000Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 2,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 905,
+        "output_tokens": 17
+      },
+      "finish_reason": "stop"
+    },
+    "01a207bd-f7e0-736f-bb5f-a8066c349506": {
+      "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "parent_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "And next year?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-f7e0-7000-8000-000000000014"
+    },
+    "01a207be-1ef0-725c-bad5-3381dfa9f133": {
+      "id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "parent_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Tell me a story."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+    },
+    "01a207be-1ef0-7e40-aab8-f708218cfc85": {
+      "id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+      "parent_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Once upon"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:31Z",
+      "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "partial": true
+    },
+    "01a207be-4600-744f-94c1-80a5815a105a": {
+      "id": "01a207be-4600-744f-94c1-80a5815a105a",
+      "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Go on."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207be-4600-7000-8000-000000000028"
+    }
+  },
+  "turns": {
+    "01a207bd-d0d0-7000-8000-00000000000a": {
+      "id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-000a",
+      "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:04Z",
+      "state": "finished",
+      "step": 2,
+      "usage": {
+        "input_tokens": 1717,
+        "output_tokens": 81,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "ended_at": "2026-11-23T09:30:20Z"
+    },
+    "01a207bd-f7e0-7000-8000-000000000014": {
+      "id": "01a207bd-f7e0-7000-8000-000000000014",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-0014",
+      "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:22Z",
+      "state": "failed",
+      "step": 1,
+      "error": {
+        "code": "rate_limited",
+        "kind": "upstream",
+        "text": "The provider asks to wait.",
+        "hint": "Try again later.",
+        "retry_after": 12.5
+      },
+      "ended_at": "2026-11-23T09:30:24Z"
+    },
+    "01a207be-1ef0-7000-8000-00000000001e": {
+      "id": "01a207be-1ef0-7000-8000-00000000001e",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-001e",
+      "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:26Z",
+      "state": "cancelled",
+      "step": 1,
+      "cancelling": true,
+      "usage": {},
+      "ended_at": "2026-11-23T09:30:30Z"
+    },
+    "01a207be-4600-7000-8000-000000000028": {
+      "id": "01a207be-4600-7000-8000-000000000028",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-0028",
+      "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:32Z",
+      "state": "interrupted",
+      "step": 1,
+      "ended_at": "2026-11-23T09:30:34Z"
+    }
+  },
+  "executions": {
+    "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+      "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 0,
+      "call": {
+        "id": "call_1",
+        "name": "read_file",
+        "arguments": "{\"path\": \"sales.csv\"}"
+      },
+      "state": "done",
+      "decision": {
+        "verdict": "approve",
+        "arguments": "{\"path\": \"data/sales.csv\"}"
+      },
+      "result": {
+        "content": "month,sales\n2026-09,120\n2026-10,135\n"
+      }
+    },
+    "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "state": "denied",
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+      "decision": {
+        "verdict": "reject",
+        "reason": "Use the file only."
+      },
+      "result": {
+        "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+        "is_error": true
+      }
+    }
+  }
+};
+
+export const conversationPage1: components["schemas"]["ConversationPage"] = {
+  "conversations": [
+    {
+      "id": "01a207bd-a9c0-7000-8000-000000000000",
+      "owner": "local",
+      "seq": 34,
+      "created_at": "2026-11-23T09:30:01Z",
+      "updated_at": "2026-11-23T09:30:34Z",
+      "title": "Sales of the autumn",
+      "label": "reports/sales.ipynb"
+    }
+  ],
+  "cursor": ""
+};
+
+export const empty1: components["schemas"]["Empty"] = {};
+
+export const turnTicket1: components["schemas"]["TurnTicket"] = {
+  "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+  "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+  "seq": 4,
+  "model": "openai/gpt-5-mini",
+  "label": ""
+};
+
+export const turn1: components["schemas"]["Turn"] = {
+  "id": "01a207bd-d0d0-7000-8000-00000000000a",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "cell-000a",
+  "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+  "model": "openai/gpt-5-mini",
+  "started_at": "2026-11-23T09:30:04Z",
+  "state": "finished",
+  "step": 2,
+  "usage": {
+    "input_tokens": 1717,
+    "output_tokens": 81,
+    "cached_tokens": 512,
+    "reasoning_tokens": 20
+  },
+  "ended_at": "2026-11-23T09:30:20Z"
+};
+
+export const turn2: components["schemas"]["Turn"] = {
+  "id": "01a207bd-f7e0-7000-8000-000000000014",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "cell-0014",
+  "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+  "model": "openai/gpt-5-mini",
+  "started_at": "2026-11-23T09:30:22Z",
+  "state": "failed",
+  "step": 1,
+  "error": {
+    "code": "rate_limited",
+    "kind": "upstream",
+    "text": "The provider asks to wait.",
+    "hint": "Try again later.",
+    "retry_after": 12.5
+  },
+  "ended_at": "2026-11-23T09:30:24Z"
+};
+
+export const turn3: components["schemas"]["Turn"] = {
+  "id": "01a207be-1ef0-7000-8000-00000000001e",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "cell-001e",
+  "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+  "model": "openai/gpt-5-mini",
+  "started_at": "2026-11-23T09:30:26Z",
+  "state": "cancelled",
+  "step": 1,
+  "cancelling": true,
+  "usage": {},
+  "ended_at": "2026-11-23T09:30:30Z"
+};
+
+export const turn4: components["schemas"]["Turn"] = {
+  "id": "01a207be-4600-7000-8000-000000000028",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "cell-0028",
+  "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
+  "model": "openai/gpt-5-mini",
+  "started_at": "2026-11-23T09:30:32Z",
+  "state": "interrupted",
+  "step": 1,
+  "ended_at": "2026-11-23T09:30:34Z"
+};
+
+export const pendingApprovals1: components["schemas"]["PendingApprovals"] = {
+  "executions": [
+    {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "state": "waiting",
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11"
+    }
+  ]
+};
+
+export const toolExecution1: components["schemas"]["ToolExecution"] = {
+  "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+  "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+  "step": 1,
+  "position": 0,
+  "call": {
+    "id": "call_1",
+    "name": "read_file",
+    "arguments": "{\"path\": \"sales.csv\"}"
+  },
+  "state": "done",
+  "decision": {
+    "verdict": "approve",
+    "arguments": "{\"path\": \"data/sales.csv\"}"
+  },
+  "result": {
+    "content": "month,sales\n2026-09,120\n2026-10,135\n"
+  }
+};
+
+export const toolExecution2: components["schemas"]["ToolExecution"] = {
+  "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+  "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+  "step": 1,
+  "position": 1,
+  "call": {
+    "id": "call_2",
+    "name": "run_code",
+    "arguments": "{\"code\": \"df.describe()\"}"
+  },
+  "state": "denied",
+  "placement": "kernel",
+  "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+  "decision": {
+    "verdict": "reject",
+    "reason": "Use the file only."
+  },
+  "result": {
+    "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+    "is_error": true
+  }
+};
+
+export const replay1: components["schemas"]["Replay"] = {
+  "events": [
+    {
+      "type": "event",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "seq": 33,
+      "at": "2026-11-23T09:30:33Z",
+      "event": {
+        "type": "step_started",
+        "turn_id": "01a207be-4600-7000-8000-000000000028",
+        "step": 1,
+        "message_id": "01a207be-4600-756e-8a31-17b743a3dff6",
+        "parent_id": "01a207be-4600-744f-94c1-80a5815a105a"
+      }
+    },
+    {
+      "type": "event",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "seq": 34,
+      "at": "2026-11-23T09:30:34Z",
+      "event": {
+        "type": "turn_interrupted",
+        "turn_id": "01a207be-4600-7000-8000-000000000028"
+      }
+    }
+  ],
+  "seq": 34,
+  "snapshot": null
+};
+
+export const replay2: components["schemas"]["Replay"] = {
+  "events": [],
+  "seq": 34,
+  "snapshot": {
+    "conversation": {
+      "id": "01a207bd-a9c0-7000-8000-000000000000",
+      "owner": "local",
+      "seq": 34,
+      "created_at": "2026-11-23T09:30:01Z",
+      "updated_at": "2026-11-23T09:30:34Z",
+      "title": "Sales of the autumn",
+      "label": "reports/sales.ipynb"
+    },
+    "messages": {
+      "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+        "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+        "parent_id": null,
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "How did sales go?"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+      },
+      "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+        "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+        "role": "assistant",
+        "parts": [
+          {
+            "type": "reasoning",
+            "text": "The file has to be read first."
+          },
+          {
+            "type": "text",
+            "text": "I am reading the file — *at once*."
+          },
+          {
+            "type": "tool_call",
+            "call": {
+              "id": "call_1",
+              "name": "read_file",
+              "arguments": "{\"path\": \"sales.csv\"}"
+            },
+            "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+          },
+          {
+            "type": "tool_call",
+            "call": {
+              "id": "call_2",
+              "name": "run_code",
+              "arguments": "{\"code\": \"df.describe()\"}"
+            },
+            "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:02Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "step": 1,
+        "model": "openai/gpt-5-mini",
+        "usage": {
+          "input_tokens": 812,
+          "output_tokens": 64,
+          "cached_tokens": 512,
+          "reasoning_tokens": 20
+        },
+        "finish_reason": "tool_calls"
+      },
+      "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6": {
+        "id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+        "parent_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "role": "tool",
+        "parts": [
+          {
+            "type": "tool_result",
+            "call_id": "call_1",
+            "name": "read_file",
+            "result": {
+              "content": "month,sales\n2026-09,120\n2026-10,135\n"
+            }
+          },
+          {
+            "type": "tool_result",
+            "call_id": "call_2",
+            "name": "run_code",
+            "result": {
+              "content": "The user rejected this call. Use the file only.",
+              "is_error": true
+            }
+          }
+        ],
+        "created_at": "2026-11-23T09:30:09Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "step": 1
+      },
+      "01a207bd-d0d0-7763-9af3-0b43cc24fe97": {
+        "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+        "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+        "role": "assistant",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Sales grew by **12.5 %** 📈."
+          }
+        ],
+        "created_at": "2026-11-23T09:30:12.250000Z",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "step": 2,
+        "model": "openai/gpt-5-mini",
+        "usage": {
+          "input_tokens": 905,
+          "output_tokens": 17
+        },
+        "finish_reason": "stop"
+      },
+      "01a207bd-f7e0-736f-bb5f-a8066c349506": {
+        "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+        "parent_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "And next year?"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207bd-f7e0-7000-8000-000000000014"
+      },
+      "01a207be-1ef0-725c-bad5-3381dfa9f133": {
+        "id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "parent_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Tell me a story."
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+      },
+      "01a207be-1ef0-7e40-aab8-f708218cfc85": {
+        "id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+        "parent_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "role": "assistant",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Once upon"
+          }
+        ],
+        "created_at": "2026-11-23T09:30:31Z",
+        "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
+        "step": 1,
+        "model": "openai/gpt-5-mini",
+        "partial": true
+      },
+      "01a207be-4600-744f-94c1-80a5815a105a": {
+        "id": "01a207be-4600-744f-94c1-80a5815a105a",
+        "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+        "role": "user",
+        "parts": [
+          {
+            "type": "text",
+            "text": "Go on."
+          }
+        ],
+        "created_at": "2026-11-23T09:30:00Z",
+        "turn_id": "01a207be-4600-7000-8000-000000000028"
+      }
+    },
+    "turns": {
+      "01a207bd-d0d0-7000-8000-00000000000a": {
+        "id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-000a",
+        "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:04Z",
+        "state": "finished",
+        "step": 2,
+        "usage": {
+          "input_tokens": 1717,
+          "output_tokens": 81,
+          "cached_tokens": 512,
+          "reasoning_tokens": 20
+        },
+        "ended_at": "2026-11-23T09:30:20Z"
+      },
+      "01a207bd-f7e0-7000-8000-000000000014": {
+        "id": "01a207bd-f7e0-7000-8000-000000000014",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-0014",
+        "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:22Z",
+        "state": "failed",
+        "step": 1,
+        "error": {
+          "code": "rate_limited",
+          "kind": "upstream",
+          "text": "The provider asks to wait.",
+          "hint": "Try again later.",
+          "retry_after": 12.5
+        },
+        "ended_at": "2026-11-23T09:30:24Z"
+      },
+      "01a207be-1ef0-7000-8000-00000000001e": {
+        "id": "01a207be-1ef0-7000-8000-00000000001e",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-001e",
+        "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:26Z",
+        "state": "cancelled",
+        "step": 1,
+        "cancelling": true,
+        "usage": {},
+        "ended_at": "2026-11-23T09:30:30Z"
+      },
+      "01a207be-4600-7000-8000-000000000028": {
+        "id": "01a207be-4600-7000-8000-000000000028",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "cell-0028",
+        "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:32Z",
+        "state": "interrupted",
+        "step": 1,
+        "ended_at": "2026-11-23T09:30:34Z"
+      }
+    },
+    "executions": {
+      "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+        "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "step": 1,
+        "position": 0,
+        "call": {
+          "id": "call_1",
+          "name": "read_file",
+          "arguments": "{\"path\": \"sales.csv\"}"
+        },
+        "state": "done",
+        "decision": {
+          "verdict": "approve",
+          "arguments": "{\"path\": \"data/sales.csv\"}"
+        },
+        "result": {
+          "content": "month,sales\n2026-09,120\n2026-10,135\n"
+        }
+      },
+      "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+        "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+        "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+        "step": 1,
+        "position": 1,
+        "call": {
+          "id": "call_2",
+          "name": "run_code",
+          "arguments": "{\"code\": \"df.describe()\"}"
+        },
+        "state": "denied",
+        "placement": "kernel",
+        "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+        "decision": {
+          "verdict": "reject",
+          "reason": "Use the file only."
+        },
+        "result": {
+          "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+          "is_error": true
+        }
+      }
+    }
+  }
+};
+
+export const streamed1: components["schemas"]["Streamed"] = {
+  "frame": {
+    "type": "caught_up",
+    "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+    "seq": 34
+  }
+};
+
+export const modelList1: components["schemas"]["ModelList"] = {
+  "models": [
+    {
+      "ref": "openai/gpt-5-mini",
+      "window": 400000,
+      "output_limit": 128000,
+      "tools": true
+    },
+    {
+      "ref": "local/smollm2-135m",
+      "label": "demo model",
+      "ready": false,
+      "todo": "Install it."
+    },
+    {
+      "ref": "ollama/unheard-of",
+      "known": false
+    }
+  ],
+  "default": "openai/gpt-5-mini",
+  "default_todo": ""
+};
+
+export const health1: components["schemas"]["Health"] = {
+  "alive": true,
+  "protocol": 1
+};
+
+export const health2: components["schemas"]["Health"] = {
+  "alive": true,
+  "protocol": 1,
+  "version": "0.1.0",
+  "storage": "ok",
+  "error": {
+    "code": "missing_key",
+    "kind": "denied",
+    "text": "There is no key for openai.",
+    "hint": "Set OPENAI_API_KEY."
+  },
+  "running_turns": 1
+};
+
+export const identity1: components["schemas"]["Identity"] = {
+  "owner": "local",
+  "kind": "user",
+  "scopes": [
+    "approvals",
+    "conversations:delete",
+    "conversations:read",
+    "conversations:write",
+    "models:read",
+    "system:read",
+    "turns"
+  ]
+};
+
+export const errorBody1: components["schemas"]["ErrorBody"] = {
+  "error": {
+    "code": "rate_limited",
+    "kind": "upstream",
+    "text": "The provider asks to wait.",
+    "hint": "Try again later.",
+    "retry_after": 12.5
+  }
+};
+
+export const serverFrames: components["schemas"]["ServerFrame"][] = [
+  welcome1,
+  snapshot1,
+  conversationCreated1,
+  conversationRenamed1,
+  messageAdded1,
+  turnStarted1,
+  stepStarted1,
+  messageAdded2,
+  toolProposed1,
+  toolProposed2,
+  approvalRequested1,
+  approvalRequested2,
+  turnWaiting1,
+  approvalAnswered1,
+  approvalAnswered2,
+  turnResumed1,
+  toolStarted1,
+  toolFinished1,
+  messageAdded3,
+  stepStarted2,
+  messageAdded4,
+  turnFinished1,
+  messageAdded5,
+  turnStarted2,
+  stepStarted3,
+  turnFailed1,
+  messageAdded6,
+  turnStarted3,
+  stepStarted4,
+  cancelRequested1,
+  messageAdded7,
+  turnCancelled1,
+  messageAdded8,
+  turnStarted4,
+  stepStarted5,
+  turnInterrupted1,
+  conversationDeleted1,
+  delta1,
+  caughtUp1,
+  heartbeat1,
+  problem1,
+];

@@ -1,0 +1,260 @@
+"""One realistic value of everything that travels between server and clients.
+
+The events tell one story: a conversation in which one tool is approved and one rejected, and in
+which turns end in every way there is. Whatever holds a conversation's state is computed from
+them, so the samples are what the server would send, not what somebody thinks it sends.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+import msgspec
+
+from bestchat_server_ext.api import approvals, conversations, frames, models, system, turns
+from bestchat_server_ext.api import events as replays
+from bestchat_server_ext.api.error_body import ErrorBody
+from bestchat_server_ext.api.procedure import PROTOCOL, Empty
+from bestchat_server_ext.core import conversation as conv
+from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.access import EVERY_SCOPE
+from bestchat_server_ext.core.errors import MissingKey, NotFound, RateLimited
+from bestchat_server_ext.core.ids import (
+    LOCAL_OWNER,
+    ConversationId,
+    MessageId,
+    RequestId,
+    TurnId,
+    uuid7,
+)
+from bestchat_server_ext.core.messages import (
+    Message,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from bestchat_server_ext.core.models import ModelFacts, Usage
+from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution, ToolResult
+
+START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+MODEL = "openai/gpt-5-mini"
+KERNEL = "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11"
+
+
+def _id(number: int) -> str:
+    return uuid7(START + timedelta(seconds=number), number.to_bytes(10, "big"))
+
+
+CONVERSATION = ConversationId(_id(0))
+DONE, FAILED, STOPPED, LOST = (TurnId(_id(number)) for number in (10, 20, 30, 40))
+CALLING, ANSWER = (conv.answer_id(DONE, step) for step in (1, 2))
+
+
+def _question(turn_id: TurnId) -> MessageId:
+    return MessageId(conv.answer_id(turn_id, 0))
+
+
+def _asked(turn_id: TurnId, text: str, parent_id: MessageId | None) -> list[ev.Event]:
+    """What the start of a turn brings."""
+    message = Message(
+        id=_question(turn_id),
+        parent_id=parent_id,
+        role="user",
+        parts=(TextPart(text),),
+        created_at=START,
+        turn_id=turn_id,
+    )
+    request_id = RequestId(f"cell-{turn_id[-4:]}")
+    return [
+        ev.MessageAdded(message),
+        ev.TurnStarted(turn_id, request_id, message.id, MODEL),
+        ev.StepStarted(turn_id, 1, conv.answer_id(turn_id, 1), message.id),
+    ]
+
+
+def _execution(position: int, call: ToolCall) -> ToolExecution:
+    return ToolExecution(
+        id=conv.execution_id(DONE, 1, position),
+        conversation_id=CONVERSATION,
+        turn_id=DONE,
+        message_id=CALLING,
+        step=1,
+        position=position,
+        call=call,
+        placement="kernel" if position else "server",
+        kernel_id=KERNEL if position else None,
+    )
+
+
+READ = _execution(0, ToolCall("call_1", "read_file", '{"path": "sales.csv"}'))
+RUN = _execution(1, ToolCall("call_2", "run_code", '{"code": "df.describe()"}'))
+CONTENT = ToolResult("month,sales\n2026-09,120\n2026-10,135\n")
+REFUSAL = ToolResult("The user rejected this call. Use the file only.", is_error=True)
+
+TOOL_REQUEST = Message(
+    id=CALLING,
+    parent_id=_question(DONE),
+    role="assistant",
+    parts=(
+        ReasoningPart("The file has to be read first."),
+        TextPart("I am reading the file — *at once*."),
+        ToolCallPart(READ.call, READ.id),
+        ToolCallPart(RUN.call, RUN.id),
+    ),
+    created_at=START + timedelta(seconds=2),
+    turn_id=DONE,
+    step=1,
+    model=MODEL,
+    usage=Usage(input_tokens=812, output_tokens=64, cached_tokens=512, reasoning_tokens=20),
+    finish_reason="tool_calls",
+)
+TOOL_RESULTS = Message(
+    id=conv.tool_message_id(DONE, 1),
+    parent_id=CALLING,
+    role="tool",
+    parts=(
+        ToolResultPart("call_1", "read_file", CONTENT),
+        ToolResultPart("call_2", "run_code", REFUSAL),
+    ),
+    created_at=START + timedelta(seconds=9),
+    turn_id=DONE,
+    step=1,
+)
+FINAL = Message(
+    id=ANSWER,
+    parent_id=TOOL_RESULTS.id,
+    role="assistant",
+    parts=(TextPart("Sales grew by **12.5 %** 📈."),),
+    created_at=START + timedelta(seconds=12, microseconds=250_000),
+    turn_id=DONE,
+    step=2,
+    model=MODEL,
+    usage=Usage(input_tokens=905, output_tokens=17),
+    finish_reason="stop",
+)
+CUT = Message(
+    id=conv.answer_id(STOPPED, 1),
+    parent_id=_question(STOPPED),
+    role="assistant",
+    parts=(TextPart("Once upon"),),
+    created_at=START + timedelta(seconds=31),
+    turn_id=STOPPED,
+    step=1,
+    model=MODEL,
+    partial=True,
+)
+BUSY = RateLimited("The provider asks to wait.", hint="Try again later.", retry_after=12.5).info
+
+STORY: tuple[ev.Event, ...] = (
+    ev.ConversationCreated(LOCAL_OWNER, label="reports/sales.ipynb"),
+    ev.ConversationRenamed("Sales of the autumn"),
+    *_asked(DONE, "How did sales go?", None),
+    ev.MessageAdded(TOOL_REQUEST),
+    ev.ToolProposed(READ),
+    ev.ToolProposed(RUN),
+    ev.ApprovalRequested(READ.id),
+    ev.ApprovalRequested(RUN.id),
+    ev.TurnWaiting(DONE),
+    ev.ApprovalAnswered(READ.id, Decision("approve", arguments='{"path": "data/sales.csv"}')),
+    ev.ApprovalAnswered(RUN.id, Decision("reject", reason="Use the file only.")),
+    ev.TurnResumed(DONE),
+    ev.ToolStarted(READ.id),
+    ev.ToolFinished(READ.id, "done", CONTENT),
+    ev.MessageAdded(TOOL_RESULTS),
+    ev.StepStarted(DONE, 2, ANSWER, TOOL_RESULTS.id),
+    ev.MessageAdded(FINAL),
+    ev.TurnFinished(DONE),
+    *_asked(FAILED, "And next year?", ANSWER),
+    ev.TurnFailed(FAILED, BUSY),
+    *_asked(STOPPED, "Tell me a story.", _question(FAILED)),
+    ev.CancelRequested(STOPPED),
+    ev.MessageAdded(CUT),
+    ev.TurnCancelled(STOPPED),
+    *_asked(LOST, "Go on.", CUT.id),
+    ev.TurnInterrupted(LOST),
+)
+
+
+def _envelope(seq: int, event: ev.Event) -> ev.Envelope:
+    return ev.Envelope(CONVERSATION, seq, START + timedelta(seconds=seq), event)
+
+
+ENVELOPES = tuple(_envelope(seq, event) for seq, event in enumerate(STORY, start=1))
+STATE = reduce(conv.reduce, ENVELOPES[1:], conv.create(CONVERSATION, ENVELOPES[0]))
+SEQ = STATE.conversation.seq
+WAITING = msgspec.structs.replace(RUN, state="waiting")
+
+SERVER_FRAMES: tuple[frames.ServerFrame, ...] = (
+    frames.Welcome(PROTOCOL, "0.1.0"),
+    frames.Snapshot(CONVERSATION, STATE),
+    *ENVELOPES,
+    _envelope(SEQ + 1, ev.ConversationDeleted()),
+    ev.Delta(CONVERSATION, DONE, ANSWER, 0, "text", 1, 3, "Sales grew"),
+    frames.CaughtUp(CONVERSATION, SEQ),
+    frames.Heartbeat({CONVERSATION: SEQ}),
+    frames.Problem(NotFound("There is no such object.").info, CONVERSATION),
+)
+
+CLIENT_FRAMES: tuple[frames.ClientFrame, ...] = (
+    frames.Hello(PROTOCOL),
+    frames.Subscribe(CONVERSATION),
+    frames.Subscribe(CONVERSATION, SEQ, frames.DraftPosition(ANSWER, 0, 3)),
+    frames.Unsubscribe(CONVERSATION),
+    frames.Ping(),
+)
+
+REQUESTS: tuple[msgspec.Struct, ...] = (
+    conversations.CreateConversation(label="reports/sales.ipynb", conversation_id=CONVERSATION),
+    conversations.GetConversation(CONVERSATION),
+    conversations.ListConversations(limit=20),
+    conversations.RenameConversation(CONVERSATION, "Sales of the autumn"),
+    conversations.DeleteConversation(CONVERSATION),
+    turns.StartTurn(CONVERSATION, RequestId("cell-1"), "How did sales go?", model=MODEL),
+    turns.CancelTurn(STOPPED),
+    turns.GetTurn(DONE),
+    approvals.ListApprovals(),
+    approvals.AnswerApproval(READ.id, "approve", arguments='{"path": "data/sales.csv"}'),
+    replays.ReplayEvents(CONVERSATION, after=3),
+    replays.SubscribeEvents(CONVERSATION, after=3),
+    models.ListModels(),
+    system.GetHealth(),
+    system.WhoAmI(),
+)
+
+RESPONSES: tuple[msgspec.Struct, ...] = (
+    STATE.conversation,
+    STATE,
+    conversations.ConversationPage((STATE.conversation,), ""),
+    Empty(),
+    turns.TurnTicket(DONE, _question(DONE), 4, MODEL),
+    *STATE.turns.values(),
+    approvals.PendingApprovals((WAITING,)),
+    *STATE.executions.values(),
+    replays.Replay(ENVELOPES[-2:], SEQ),
+    replays.Replay((), SEQ, STATE),
+    replays.Streamed(frames.CaughtUp(CONVERSATION, SEQ)),
+    models.ModelList(
+        (
+            ModelFacts(MODEL, window=400_000, output_limit=128_000, tools=True),
+            ModelFacts("local/smollm2-135m", label="demo model", ready=False, todo="Install it."),
+            ModelFacts("ollama/unheard-of", known=False),
+        ),
+        default=MODEL,
+        default_todo="",
+    ),
+    system.Health(alive=True, protocol=PROTOCOL),
+    system.Health(
+        alive=True,
+        protocol=PROTOCOL,
+        version="0.1.0",
+        storage="ok",
+        error=MissingKey("There is no key for openai.", hint="Set OPENAI_API_KEY.").info,
+        running_turns=1,
+    ),
+    system.Identity(LOCAL_OWNER, "user", tuple(sorted(EVERY_SCOPE))),
+    ErrorBody(BUSY),
+)
+
+SAMPLES = (*SERVER_FRAMES, *CLIENT_FRAMES, *REQUESTS, *RESPONSES)
