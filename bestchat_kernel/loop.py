@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+
+_log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 5.0
 
@@ -62,5 +65,18 @@ def loop_thread() -> LoopThread:
 
 
 def at_exit(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Register the work that closes client or services when the process ends."""
-    atexit.register(lambda: loop_thread().close_with(work()))
+    """Register the work that closes client or services when the process ends.
+
+    It has to run before the executors of `concurrent.futures` stop, and `atexit` comes after
+    them. `threading` knows the right moment, in all versions of CPython that we support, though
+    under a private name; elsewhere `atexit` has to do.
+    """
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(lambda: _close(work))
+
+
+def _close(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        loop_thread().close_with(work())
+    except Exception as error:  # noqa: BLE001  nothing may stand in the way of a process's end
+        _log.warning("BestChat did not close cleanly: %s", type(error).__name__)

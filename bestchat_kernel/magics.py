@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -150,13 +150,14 @@ class ChatMagics(Magics):
     # Asking, on the main thread.
 
     def _ask(self, question: Question, screen: CellScreen) -> ChatResult:
-        news: queue.SimpleQueue[Progress] = queue.SimpleQueue()
+        news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         view = _Viewer(screen)
         future = self._loop.submit(self._session.ask(question, news.put))
+        future.add_done_callback(lambda _: news.put(None))
         try:
-            _pump(future, news, view)
+            _pump(news, view)
         except KeyboardInterrupt:
-            self._stop(future, news, view)
+            self._stop(news, view)
             view.finish("stopped")
             raise ChatInterrupted("Stopped. What had arrived is kept.") from None
         try:
@@ -170,34 +171,27 @@ class ChatMagics(Magics):
         view.finish("", result.usage)
         return result
 
-    def _stop(
-        self,
-        future: Future[ChatResult],
-        news: queue.SimpleQueue[Progress],
-        view: _Viewer,
-    ) -> None:
+    def _stop(self, news: queue.SimpleQueue[Progress | None], view: _Viewer) -> None:
         """Stop the turn everywhere, and take what is kept of it if that comes soon."""
         self._loop.submit(self._session.stop())
         with suppress(KeyboardInterrupt):  # pressed twice: do not even wait for that
-            _pump(future, news, view, seconds=STOP_SECONDS)
+            _pump(news, view, seconds=STOP_SECONDS)
 
 
 def _pump(
-    future: Future[ChatResult],
-    news: queue.SimpleQueue[Progress],
-    view: _Viewer,
-    seconds: float = float("inf"),
+    news: queue.SimpleQueue[Progress | None], view: _Viewer, seconds: float = float("inf")
 ) -> None:
     """Show what is reported until the turn is over, or time is."""
-    waited = 0.0
-    while waited < seconds:
-        over = future.done()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         try:
-            view.take(news.get(timeout=0 if over else _PULSE_SECONDS))
+            progress = news.get(timeout=_PULSE_SECONDS)
         except queue.Empty:
-            if over:
+            pass
+        else:
+            if progress is None:
                 return
-            waited += _PULSE_SECONDS
+            view.take(progress)
         view.tick()
 
 

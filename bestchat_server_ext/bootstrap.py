@@ -38,6 +38,9 @@ DATABASE_NAME = "bestchat.sqlite3"
 TOOLS_GROUP = "bestchat.tools"
 """Entry points of this group name Python functions that become tools."""
 
+_LOCAL_IDLE_SECONDS = 600.0
+"""The embedded model answers one turn after the other, and the others wait for it in silence."""
+
 OPENAI_URL = "https://api.openai.com/v1"
 
 
@@ -167,11 +170,19 @@ def _openai(secrets: Secrets) -> ProviderEntry:
 
 
 def _local(settings: Settings) -> ProviderEntry:
-    from bestchat_server_ext.adapters.local_model import MODEL_FACTS, LocalModelEndpoint
+    from bestchat_server_ext.adapters.local_model import LocalModelEndpoint
     from bestchat_server_ext.adapters.provider_http import OpenAIProvider
 
     endpoint = LocalModelEndpoint(settings.data_dir)
-    provider = OpenAIProvider("local", endpoint, [MODEL_FACTS], lists_models=False, only_known=True)
+    provider = OpenAIProvider(
+        "local",
+        endpoint,
+        endpoint.catalog,
+        label="The demo model",
+        lists_models=False,
+        only_known=True,
+        idle_seconds=_LOCAL_IDLE_SECONDS,
+    )
     return ProviderEntry("local", provider)
 
 

@@ -9,10 +9,26 @@ import msgspec
 
 from bestchat_server_ext.api.frames import DraftPosition, ServerFrame
 from bestchat_server_ext.api.procedure import Procedure
+from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.ids import ConversationId
 
 Request = TypeVar("Request", bound=msgspec.Struct)
 Response = TypeVar("Response", bound=msgspec.Struct)
+
+
+def encode_request(procedure: Procedure[Request, Response], request: Request) -> bytes:
+    """A request as it travels, through either door.
+
+    Raises:
+        InvalidRequest: it holds what JSON or UTF-8 cannot express, such as half a surrogate pair.
+    """
+    try:
+        return msgspec.json.encode(request)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidRequest(
+            f"The request for {procedure.name} cannot be sent.",
+            hint="It holds a value or a character that JSON has no form for.",
+        ) from error
 
 
 class Client(Protocol):

@@ -12,9 +12,10 @@ from bestchat_server_ext.api.events import SubscribeEvents
 from bestchat_server_ext.api.frames import DraftPosition, ServerFrame
 from bestchat_server_ext.api.procedure import Procedure
 from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.client.base import encode_request
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.ids import LOCAL_OWNER, ConversationId
-from bestchat_server_ext.dispatch.dispatcher import require_request
+from bestchat_server_ext.dispatch.dispatcher import decode_request
 from bestchat_server_ext.ports.bus import Frame
 
 Request = TypeVar("Request", bound=msgspec.Struct)
@@ -34,7 +35,7 @@ class InProcessClient:
 
     async def call(self, procedure: Procedure[Request, Response], request: Request) -> Response:
         """Carry out one procedure; the request is checked as if it had come over the wire."""
-        checked = require_request(procedure, request)
+        checked = decode_request(procedure, encode_request(procedure, request))
         return await self._application.dispatcher.call(self._caller, procedure, checked)
 
     async def follow(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import ssl
 from collections.abc import AsyncGenerator
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
+    CaughtUp,
+    ClientFrame,
     DraftPosition,
+    Heartbeat,
     Hello,
     Problem,
     ServerFrame,
@@ -21,7 +26,14 @@ from bestchat_server_ext.api.frames import (
     Subscribe,
 )
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
-from bestchat_server_ext.core.errors import ChatError, InternalError, Unavailable, from_info
+from bestchat_server_ext.client.base import encode_request
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    InternalError,
+    NotAuthenticated,
+    Unavailable,
+    from_info,
+)
 from bestchat_server_ext.core.events import ConversationDeleted, Delta, Envelope
 from bestchat_server_ext.core.ids import ConversationId
 
@@ -40,7 +52,8 @@ class RemoteClient:
     def __init__(self, url: str, token: str) -> None:
         """Know a server: `url` is its base URL, `bestchat/api/` comes behind it.
 
-        Must be used on one event loop only. The environment's proxies are honoured.
+        Must be used on one event loop only. The environment's proxies are honoured, except on
+        the way to this very machine.
         """
         self._root = url.rstrip("/") + "/bestchat/api/"
         self._token = token
@@ -54,7 +67,8 @@ class RemoteClient:
                     "X-BestChat-Protocol": str(PROTOCOL),
                 },
                 timeout=aiohttp.ClientTimeout(total=60, sock_connect=10),
-                trust_env=True,
+                # A proxy could not reach this machine, and has no business seeing the token.
+                trust_env=not _is_here(self._root),
             )
         return self._session
 
@@ -65,7 +79,7 @@ class RemoteClient:
             ChatError: what the server said, rebuilt as the class it was there.
             Unavailable: there is no such server, or something else answers at its address.
         """
-        body = msgspec.json.encode(request)
+        body = encode_request(procedure, request)
         try:
             async with self._open().post(self._root + procedure.name, data=body) as response:
                 answer = await response.read()
@@ -94,6 +108,14 @@ class RemoteClient:
                 hint="Check BESTCHAT_URL, and that the extension is enabled there: "
                 "jupyter server extension list.",
             )
+
+    def _refused(self, status: int) -> ChatError:
+        """Why the WebSocket was refused: nothing but the status comes through."""
+        if status == 401:  # noqa: PLR2004  HTTP statuses name themselves
+            return NotAuthenticated(
+                "The server does not know this token.", hint="Restart the kernel to get a new one."
+            )
+        return self._error(status, b"")
 
     def _unreachable(self, error: BaseException) -> Unavailable:
         reason = str(error) or type(error).__name__
@@ -129,8 +151,12 @@ class RemoteClient:
                     yield frame
                     if position.over:
                         return
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except aiohttp.WSServerHandshakeError as error:
+                if error.status < 500:  # noqa: PLR2004  HTTP statuses name themselves
+                    raise self._refused(error.status) from error
                 lost: BaseException = error
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                lost = error
             else:
                 lost = ConnectionError("the server closed the WebSocket")
             if failures == len(RETRY_SECONDS):
@@ -145,19 +171,33 @@ class RemoteClient:
         async with self._open().ws_connect(
             self._root + "events", heartbeat=30, max_msg_size=0
         ) as socket:
-            subscribe = Subscribe(conversation_id, position.seq, position.draft)
-            await socket.send_str(msgspec.json.encode(Hello(PROTOCOL)).decode())
-            await socket.send_str(msgspec.json.encode(subscribe).decode())
+            await _send(socket, Hello(PROTOCOL))
+            await _send(socket, position.subscription(conversation_id))
             async for message in socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     return
                 frame = _read(message.data)
-                if frame is None:
-                    continue
                 if isinstance(frame, Problem):
                     raise from_info(frame.error)
-                position.take(frame)
-                yield frame
+                if isinstance(frame, Heartbeat):
+                    if frame.seqs.get(conversation_id, 0) > (position.seq or 0):
+                        # Stored, and not told: another process wrote, or ours died in between.
+                        await _send(socket, position.subscription(conversation_id))
+                elif frame is not None and position.take(frame):
+                    yield frame
+
+
+def _is_here(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _send(socket: aiohttp.ClientWebSocketResponse, frame: ClientFrame) -> None:
+    await socket.send_str(msgspec.json.encode(frame).decode())
 
 
 def _read(text: str) -> ServerFrame | None:
@@ -178,14 +218,28 @@ class _Position:
         self.draft = draft
         self.over = False
 
-    def take(self, frame: ServerFrame) -> None:
+    def subscription(self, conversation_id: ConversationId) -> Subscribe:
+        """What to ask for to get everything beyond it."""
+        return Subscribe(conversation_id, self.seq, self.draft)
+
+    def take(self, frame: ServerFrame) -> bool:
+        """Go on to a frame; say whether it brings anything that the reader does not have."""
         match frame:
             case Snapshot(state=state):
                 self.seq, self.draft = state.conversation.seq, None
             case Envelope(seq=seq, event=event):
+                if seq <= (self.seq or 0):
+                    return False
                 self.seq = seq
                 self.over = isinstance(event, ConversationDeleted)
             case Delta(message_id=message_id, part=part, n=n):
+                have = self.draft
+                if have is not None and have.message_id == message_id:
+                    if (part, n) <= (have.part, have.n):
+                        return False
                 self.draft = DraftPosition(message_id, part, n)
-            case _:
+            case CaughtUp():
                 pass
+            case _:
+                return False  # about the line, and not about the conversation
+        return True

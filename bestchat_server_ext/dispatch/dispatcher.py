@@ -98,11 +98,18 @@ class Dispatcher:
         require(caller, procedure.scope, await self._target(procedure, request))
         return caller
 
-    async def heartbeat(self, conversation_ids: Iterable[ConversationId]) -> Heartbeat:
-        """How far these conversations have come; those that are gone are left out."""
+    async def heartbeat(
+        self, caller: Caller | None, conversation_ids: Iterable[ConversationId]
+    ) -> Heartbeat:
+        """How far these conversations have come; those that are gone are left out.
+
+        Whether the caller may follow them is checked here too: a heartbeat can be faster than
+        the refusal of a subscription.
+        """
         seqs: dict[str, int] = {}
-        for conversation_id in conversation_ids:
+        for conversation_id in tuple(conversation_ids):
             with suppress(NotFound):
+                await self._admit(caller, events.subscribe, events.SubscribeEvents(conversation_id))
                 seqs[conversation_id] = await self._services.storage.seq(conversation_id)
         return Heartbeat(seqs)
 
@@ -125,15 +132,6 @@ class Dispatcher:
         if execution is None:
             raise no_such_object()
         return Target(located.owner, execution.placement, execution.kernel_id)
-
-
-def require_request(procedure: Procedure[Request, Response], request: Request) -> Request:
-    """Check a request that was built in Python as strictly as one that came over the wire.
-
-    Raises:
-        InvalidRequest: it does not fit; the field is named.
-    """
-    return decode_request(procedure, msgspec.json.encode(request))
 
 
 def decode_request(procedure: Procedure[Request, Response], body: bytes) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -18,6 +19,10 @@ class Address(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the key, so that no log can show it."""
         return f"Address({self.base_url!r})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        """Likewise, for libraries that print prettily."""
+        yield "base_url", self.base_url
 
 
 class Endpoint(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bestchat_server_ext.api.conversations import ConversationPage, CreateConversation
-from bestchat_server_ext.core.conversation import Conversation, ConversationState
+from bestchat_server_ext.core.conversation import Conversation, ConversationState, create
 from bestchat_server_ext.core.errors import Conflict, InvalidRequest
 from bestchat_server_ext.core.events import ConversationCreated, ConversationRenamed
 from bestchat_server_ext.core.ids import ConversationId, OwnerId, is_id
@@ -36,12 +36,13 @@ class ConversationManager:
         conversation_id = chosen or ConversationId(self._stream.clock.new_id())
         event = ConversationCreated(owner, request.title, request.label)
         try:
-            await self._stream.append(conversation_id, [event])
+            appended = await self._stream.append(conversation_id, [event])
         except Conflict:
             located = await self._storage.locate(conversation_id)
             if located is None or located.owner != owner:
                 raise
-        return await self.get(conversation_id)
+            return await self.get(conversation_id)
+        return create(conversation_id, appended.envelopes[0]).conversation
 
     async def get(self, conversation_id: ConversationId) -> Conversation:
         """The conversation without its messages."""

@@ -9,12 +9,12 @@ the following interval goes out together. One such batch is one piece in the sen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing, suppress
 from itertools import groupby
 from typing import Literal
 
-from bestchat_server_ext.core.events import Delta
+from bestchat_server_ext.core.events import Delta, Event, MessageAdded
 from bestchat_server_ext.core.ids import ConversationId, MessageId, TurnId
 from bestchat_server_ext.core.models import Chunk, ReasoningChunk, TextChunk
 from bestchat_server_ext.core.reply import Reply, ReplyBuilder
@@ -110,6 +110,13 @@ class Draft:
             self._delta(index, kind, last, text, first)
             for index, kind, first, last, text in self._builder.pieces_after(part, n)
         ]
+
+    def told_by(self, events: Iterable[Event]) -> bool:
+        """Whether one of these events says the whole answer."""
+        return any(
+            isinstance(event, MessageAdded) and event.message.id == self.message_id
+            for event in events
+        )
 
     def partial(self) -> Reply:
         """What has been published so far."""

@@ -34,8 +34,14 @@ class ToolExecutor:
         for host in self._hosts:
             if any(spec.name == name for spec in host.tools()):
                 try:
-                    return await host.run(execution)
-                except Exception:  # noqa: BLE001  hosts are plugins; a broken one fails its call
+                    return _storable(await host.run(execution))
+                except (Exception, SystemExit):  # noqa: BLE001  a plugin's mistake fails its call only
                     _log.exception("BestChat: the host of tool %s failed", name)
                     return ToolResult("The tool could not be run.", is_error=True)
         return ToolResult(f"There is no tool named {name!r} any more.", is_error=True)
+
+
+def _storable(result: ToolResult) -> ToolResult:
+    """Text that can be written: names of files, for one, may hold what UTF-8 has no bytes for."""
+    content = result.content.encode(errors="replace").decode()
+    return ToolResult(content, is_error=result.is_error)

@@ -72,6 +72,8 @@ class TurnRun:
         self._machine = turn_machine
         self.lease = lease
         self._seq = seq
+        self._announced = seq
+        self._heard: set[int] = set()
         self._inbox: asyncio.Queue[Callable[[], Awaitable[machine.Input]]] = asyncio.Queue()
         self._draft: Draft | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -93,6 +95,7 @@ class TurnRun:
         self._spawn(self._listen(control))
         try:
             await self._feed(first)
+            await self._hear_missed()  # since the turn was stored, until we began to listen
             while not self._over:
                 if self._machine.turn.state == "waiting" and self._inbox.empty():
                     await self._let_go()
@@ -105,14 +108,9 @@ class TurnRun:
             control.close()
             await self._stop_tasks()
 
-    async def lose(self) -> None:
+    def stop(self) -> None:
         """Close the turn as interrupted, because this process is about to end."""
-        partial = await self._stop_asking()
-        commands = self._machine.handle(machine.OwnerLost(partial), self._wheel.stream.clock.now())
-        for command in commands:
-            if isinstance(command, machine.Append):
-                await self._append(command)
-        self._over = True
+        self._post(self._interrupted)
 
     def abandon(self) -> None:
         """Stop without writing anything: the turn belongs to another process now."""
@@ -126,6 +124,11 @@ class TurnRun:
             self._draft.changed = False
             reply = self._draft.partial()
         return PartialText(self.lease, reply)
+
+    def keep_again(self) -> None:
+        """What `partial_text` gave last was not stored after all."""
+        if self._draft is not None:
+            self._draft.changed = True
 
     # Inputs.
 
@@ -141,6 +144,9 @@ class TurnRun:
     async def _lost(self) -> machine.Input:
         raise LeaseLost("The turn belongs to another process.")
 
+    async def _interrupted(self) -> machine.Input:
+        return machine.OwnerLost(await self._stop_asking())
+
     async def _cancelled(self) -> machine.Input:
         return machine.Cancelled(await self._stop_asking())
 
@@ -155,6 +161,9 @@ class TurnRun:
                 return
 
     def _hear(self, envelope: Envelope) -> None:
+        if envelope.seq in self._heard:
+            return
+        self._heard.add(envelope.seq)
         match envelope.event:
             case ApprovalAnswered(execution_id=key, decision=decision):
                 self._post_input(machine.ApprovalGiven(key, decision))
@@ -176,12 +185,17 @@ class TurnRun:
             case machine.Append():
                 await self._append(command)
             case machine.AskModel():
-                self._asking = asyncio.create_task(self._ask(command), name="bestchat-ask")
+                # Before the task runs: whoever stops it must not find the answer before this one.
+                self._draft = Draft(
+                    self.lease.turn_id, command.message_id, self.conversation_id, self._announced
+                )
+                task = asyncio.create_task(self._ask(command, self._draft), name="bestchat-ask")
+                self._asking = task
             case machine.CancelModel():
                 await self._stop_asking()
             case machine.RunTool(execution=execution):
-                task = asyncio.create_task(self._run_tool(execution), name="bestchat-tool")
-                self._tools[execution.id] = task
+                tool = asyncio.create_task(self._run_tool(execution), name="bestchat-tool")
+                self._tools[execution.id] = tool
             case machine.CancelTool(execution_id=key):
                 self._cancel_tool(key)
             case machine.AwaitApproval():
@@ -192,23 +206,27 @@ class TurnRun:
                 assert_never(command)
 
     async def _append(self, command: machine.Append) -> None:
+        if self._draft is not None and self._draft.told_by(command.events):
+            # From here on late readers get the message: its pieces would come on top of it.
+            self._wheel.stream.close_draft(self._draft)
         appended = await self._wheel.stream.append(
             self.conversation_id, command.events, lease=self.lease
         )
         first, last = appended.envelopes[0], appended.envelopes[-1]
+        self._announced = last.seq
         if first.seq == self._seq + 1:
             self._seq = last.seq
+        else:
+            await self._hear_missed()  # somebody else wrote, perhaps another process
 
-    async def _ask(self, command: machine.AskModel) -> None:
+    async def _ask(self, command: machine.AskModel, draft: Draft) -> None:
         """Stream one answer; whatever comes of it becomes an input."""
-        draft = Draft(self.lease.turn_id, command.message_id, self.conversation_id, self._seq)
         wheel, step = self._wheel, command.step
         try:
             ref = ModelRef.parse(self._machine.turn.model)
             state: ConversationState = await wheel.stream.state(self.conversation_id)
             specs = tuple(wheel.tools.specs().values())
             request = wheel.context.project(state, command.parent_id, ref, specs)
-            self._draft = draft
             wheel.stream.open_draft(draft)
             chunks = wheel.providers.provider(ref).stream(request)
             reply = await draft.fill(chunks, wheel.stream.bus, wheel.stream.clock)
@@ -256,12 +274,18 @@ class TurnRun:
         if await self._wheel.storage.release(self.lease, self._seq):
             self._over = True
             return
+        if not await self._hear_missed():
+            raise LeaseLost("The turn belongs to another process.")
+
+    async def _hear_missed(self) -> bool:
+        """Hear what was stored since we last knew of everything; say whether there was any."""
         news = await self._wheel.stream.events_after(self.conversation_id, self._seq, _REPLAY_LIMIT)
         if not news:
-            raise LeaseLost("The turn belongs to another process.")
+            return False
         self._seq = news[-1].seq
         for envelope in news:
             self._hear(envelope)  # what the machine knows already changes nothing
+        return True
 
     # Tasks.
 

@@ -45,6 +45,8 @@ LEASE = timedelta(seconds=10)
 """How long after its last sign of life a process loses its turns."""
 KEEP_SECONDS = 1.0
 """How often running turns renew their leases and store their texts."""
+CLOSE_SECONDS = 6.0
+"""How long running turns may take to be closed: a little more than a write may have to wait."""
 REAP_SECONDS = 5.0
 """How often the leases of processes that have gone away are looked for."""
 
@@ -81,17 +83,14 @@ class TurnService:
         for task in self._keepers:
             task.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        runs, tasks = list(self._runs.values()), list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for run in runs:
-            try:
-                await run.lose()
-            except ChatError as error:
-                _log.warning(
-                    "BestChat: turn %s was not closed: %s", run.lease.turn_id, error.info.code
-                )
+        for run in self._runs.values():
+            run.stop()
+        if tasks := list(self._tasks.values()):
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                _log.warning("BestChat: %s did not end in time", task.get_name())
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     # Verbs.
 
@@ -245,25 +244,32 @@ class TurnService:
 
     async def _keep(self) -> None:
         """Once a second: leases and texts of all running turns, in one transaction."""
-        clock = self._wheel.stream.clock
         while True:
-            await clock.sleep(KEEP_SECONDS)
-            texts = [run.partial_text() for run in self._runs.values()]
-            if not texts:
-                continue
-            try:
-                lost = await self._wheel.storage.renew(texts, clock.now() + LEASE)
-            except ChatError as error:
-                _log.warning("BestChat: leases were not renewed: %s", error.info.code)
-                continue
-            for turn_id in lost:
-                if turn_id in self._runs:
-                    self._runs[turn_id].abandon()
+            await self._wheel.stream.clock.sleep(KEEP_SECONDS)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        # A turn may be let go and taken up again meanwhile: what is lost is the run of this moment.
+        runs = dict(self._runs)
+        texts = [run.partial_text() for run in runs.values()]
+        if not texts:
+            return
+        try:
+            lost = await self._wheel.storage.renew(texts, self._wheel.stream.clock.now() + LEASE)
+        except ChatError as error:
+            _log.warning("BestChat: leases were not renewed: %s", error.info.code)
+            for run in runs.values():
+                run.keep_again()
+            return
+        for turn_id in lost:
+            runs[turn_id].abandon()
 
     async def _reap(self) -> None:
         """Now and then: close the turns of processes that have gone away."""
         clock = self._wheel.stream.clock
         while True:
+            # This very process may have slept so long that its own leases have run out.
+            await self._renew()
             with suppress(ChatError):  # storage out of reach: the next round comes
                 now = clock.now()
                 for lease in await self._wheel.storage.seize_expired(

@@ -10,7 +10,7 @@ from tornado.web import RequestHandler
 
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
-from bestchat_server_ext.core.errors import Unavailable
+from bestchat_server_ext.core.errors import ChatError, ErrorInfo, Unavailable
 from bestchat_server_ext.core.tokens import PREFIX
 
 
@@ -33,6 +33,8 @@ class Door:
         """Remember how to build the application; nothing is opened yet."""
         self._build = build
         self._application: Application | None = None
+        self.trouble: ErrorInfo | None = None
+        """Why the application could not be opened when it was last wanted."""
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -46,7 +48,12 @@ class Door:
             if self._application is None:
                 if self._closed:
                     raise Unavailable("The server is stopping.", hint="Start it again.")
-                self._application = await self._build()
+                try:
+                    self._application = await self._build()
+                except ChatError as error:
+                    self.trouble = error.info
+                    raise
+                self.trouble = None
             return self._application
 
     @property

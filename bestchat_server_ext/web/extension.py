@@ -105,6 +105,10 @@ class JupyterEventsSocket(_InsideJupyter, WebSocketMixin, EventsSocket, JupyterH
         await super().get(*args, **kwargs)
 
 
+OPTIONS = ("data_dir", "default_model", "scripts_dir", "step_limit")
+"""The names of all options. Said again here because `settings` takes its time to load."""
+
+
 class BestChat(ExtensionApp):
     """Hangs BestChat's routes into a Jupyter Server."""
 
@@ -121,8 +125,7 @@ class BestChat(ExtensionApp):
         self._door = Door(self._build)
 
     async def _build(self) -> bootstrap.Application:
-        options = ("data_dir", "default_model", "scripts_dir", "step_limit")
-        overrides = {name: getattr(self, name) for name in options}
+        overrides = {name: getattr(self, name) for name in OPTIONS}
         given = {name: value for name, value in overrides.items() if value is not None}
         return await bootstrap.open_application(os.environ, given)
 

@@ -178,6 +178,10 @@ class HealthHandler(DoorHandler):
             return msgspec.structs.replace(short, storage="unavailable", error=error.info)
         if caller is None:
             return short
+        if (trouble := self.door.trouble) is not None:
+            return msgspec.structs.replace(
+                short, version=version("bestchat"), storage="unavailable", error=trouble
+            )
         if self.door.opened is None:
             return msgspec.structs.replace(short, version=version("bestchat"), storage="closed")
         try:

@@ -16,8 +16,10 @@ import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from bestchat_server_ext.api import events
+from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
     ClientFrame,
+    Heartbeat,
     Hello,
     Ping,
     Problem,
@@ -53,6 +55,7 @@ SUBSCRIPTION_LIMIT = 200
 """Conversations that one socket may follow."""
 
 CLOSE_BAD_FRAME = 4400
+CLOSE_NOT_AUTHENTICATED = 4401
 CLOSE_PROTOCOL = 4426
 
 _frames: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
@@ -82,7 +85,8 @@ class EventsSocket(WebSocketHandler):
             self._application: Application = await self.door.application()
         except ChatError as error:
             self.set_status(status_of(error.info))
-            self.finish(msgspec.json.encode({"error": error.info}))
+            self.set_header("Content-Type", "application/json")
+            self.finish(msgspec.json.encode(ErrorBody(error.info)))
             return
         await super().get(*args, **kwargs)
 
@@ -156,7 +160,8 @@ class EventsSocket(WebSocketHandler):
             del self._subscriptions[conversation_id]
 
     async def _send_heartbeat(self) -> None:
-        await self._send(await self._application.dispatcher.heartbeat(self._subscriptions))
+        dispatcher = self._application.dispatcher
+        await self._send(await dispatcher.heartbeat(self._caller, self._subscriptions))
 
     async def _send(self, frame: Frame | ServerFrame) -> None:
         body = frame.json if isinstance(frame, Frame) else msgspec.json.encode(frame)
@@ -169,9 +174,16 @@ class EventsSocket(WebSocketHandler):
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
+                # Rights that were taken away meanwhile close the socket.
+                self._caller = await self.authenticator.caller(self)
                 await self._send_heartbeat()
+            except NotAuthenticated as error:
+                self.close(CLOSE_NOT_AUTHENTICATED, error.code)
+                return
             except ChatError as error:
-                await self._send(Problem(error.info))
+                # The next call will say so; the line itself is in order.
+                _log.warning("BestChat: an empty heartbeat was sent: %s", error.info.code)
+                await self._send(Heartbeat({}))
 
     def on_close(self) -> None:
         """Let go of everything."""

@@ -256,6 +256,24 @@ async def test_a_connection_serves_several_requests(host: Host, provider: OpenAI
     assert (len(host.calls), host.connections) == (3, 1)
 
 
+async def test_a_request_over_a_connection_that_was_closed_meanwhile_is_sent_again(
+    host: Host, provider: OpenAIProvider
+) -> None:
+    await asyncio.gather(*(heard(provider) for _ in range(3)))
+    kept, lost = host.connections, []
+
+    async def behave(call: Call) -> None:
+        if len(lost) < kept:
+            lost.append(call)
+            call.cut()
+        else:
+            await whole(call)
+
+    host.behave = behave
+    assert TextChunk("Hel") in await heard(provider)
+    assert (len(lost), host.connections) == (kept, kept + 1)
+
+
 async def test_a_missing_key_names_its_variable() -> None:
     endpoint = StaticEndpoint("http://127.0.0.1:9/v1", "", "OPENAI_API_KEY", label="OpenAI")
     provider = OpenAIProvider("openai", endpoint)
@@ -365,10 +383,9 @@ async def test_what_arrived_before_a_cut_reaches_a_slow_reader(
     read.set()
     await ended.wait()
     (session,) = provider._sessions.values()
-    while session.connector is not None and session.connector._acquired:
-        connection = next(iter(session.connector._acquired))
-        if not connection.is_connected():
-            break
+    assert session.connector is not None
+    (protocol,) = session.connector._acquired
+    while protocol.transport is not None:  # noqa: ASYNC110  aiohttp sets no event for us
         await asyncio.sleep(0)
     assert [*first, *await anext(stream)] == [TextChunk("a"), TextChunk("b")]
     with pytest.raises(errors.ProviderError, match="broke off"):

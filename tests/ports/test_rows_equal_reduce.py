@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -28,9 +27,7 @@ calls = st.builds(
 )
 replies = st.builds(lambda text, made: reply(text, *made), texts, st.lists(calls, max_size=3))
 results = st.builds(ToolResult, texts, st.booleans())
-decisions = st.builds(
-    Decision, st.sampled_from(["approve", "reject"]), st.none() | texts, texts
-)
+decisions = st.builds(Decision, st.sampled_from(["approve", "reject"]), st.none() | texts, texts)
 Choice = tuple[str, object]
 choices = st.one_of(
     st.tuples(st.just("reply"), replies),
@@ -69,7 +66,7 @@ class Play:
 
     async def begin(self, begun: Begun) -> None:
         await self.append(*begun.events)
-        self.turn = self.scene.machine(begun)
+        self.turn = self.scene.turn_machine(begun)
         await self.feed(machine.Begin())
 
     async def happen(self, what: str, how: object) -> None:
@@ -125,24 +122,20 @@ async def check(storage: Storage, scene: Scene, happened: list[Choice]) -> None:
     assert await storage.events_after(scene.id, 0, limit=10_000) == tuple(play.envelopes)
 
 
-async def _database() -> AsyncIterator[Storage]:
-    with tempfile.TemporaryDirectory() as folder:
-        database = await open_database(Path(folder) / "chat.db")
-        yield database.storage
-        await database.close()
-
-
-def test_rows_equal_what_events_come_to() -> None:
+def test_rows_equal_what_events_come_to(tmp_path: Path) -> None:
     clock = ManualClock()
     with asyncio.Runner() as runner:
-        opened = _database()
-        storage = runner.run(anext(opened))
+        database = runner.run(open_database(tmp_path / "chat.db"))
 
         @settings(max_examples=60, deadline=None)
         @given(st.lists(choices, min_size=4, max_size=20))
         def any_conversation(happened: list[Choice]) -> None:
-            runner.run(check(storage, Scene(clock), happened))
+            runner.run(check(database.storage, Scene(clock), happened))
 
         run: Callable[[], None] = any_conversation
         run()
-        runner.run(opened.aclose())
+
+        async def close() -> None:
+            await database.close()
+
+        runner.run(close())

@@ -223,14 +223,18 @@ async def test_a_cancelled_call_leaves_the_database_usable(tmp_path: Path) -> No
     path = tmp_path / "chat.db"
     scene = await make(path)
     database = await open_database(path)
+    storage = database.storage
     for rounds in range(40):
-        task = asyncio.create_task(
-            database.storage.append(scene.id, scene.begin().events[:1], scene.clock.now())
-        )
+        question = scene.begin().events[:1]
+        calls = (storage.append(scene.id, question, scene.clock.now()), storage.load(scene.id))
+        tasks = [asyncio.ensure_future(call) for call in calls]
         for _ in range(rounds):
             await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        state = await database.storage.load(scene.id)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        state = await storage.load(scene.id)
         assert state.conversation.seq == 1 + len(state.messages)
+    # What was cancelled while it waited for its turn was not written; the rest was, whole.
+    assert 1 < await storage.seq(scene.id) <= 40
     await database.close()

@@ -35,7 +35,7 @@ def asked(database: Database) -> Iterator[list[Query]]:
     queries: list[Query] = []
 
     def note(_connection: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
-        if statement.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}:
+        if statement.partition(" ")[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}:
             queries.append((statement, given[0] if isinstance(given, list) else given))
 
     event.listen(Engine, "before_cursor_execute", note)

@@ -95,17 +95,18 @@ class LocalModelEndpoint:
                 self._child = child = Child()
             except OSError as error:
                 raise Unavailable(f"The demo model did not start: {error.strerror}.") from error
-            if self._closed:  # since before the child was there to be stopped
-                child.stop()
-                raise Unavailable("BestChat is shutting down.")
-            self._address = child.serve(
+            address = child.serve(
                 path,
                 threads=self._threads or thread_count(),
                 window=WINDOW,
                 limit=LIMIT,
                 alias=weights.NAME,
             )
-            return self._address
+            if self._closed:  # since before there was a child to be stopped, or just now
+                child.stop()
+                raise Unavailable("BestChat is shutting down.")
+            self._address = address
+            return address
 
     def _require(self) -> Path:
         """The model's file, once everything is there that is needed."""

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import bestchat_server_ext
 from bestchat_server_ext.core.errors import Unavailable
 from bestchat_server_ext.ports.endpoint import Address
 
@@ -142,6 +141,6 @@ class Child:
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """The variables of a child: what Python and the loader need, and the way to this package."""
     kept = {name: value for name, value in own.items() if name in _KEPT or name.startswith("LC_")}
-    root = str(Path(bestchat_server_ext.__file__).parents[1])
+    root = str(Path(__file__).parents[3])
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, kept.get("PYTHONPATH", "")]))
     return kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from bestchat_server_ext.ports.endpoint import Address
 
@@ -34,6 +33,8 @@ def host(text: str) -> str:
 
 def find_proxy(base_url: str) -> str | None:
     """The environment's proxy for an address. This machine is reached without one."""
+    from urllib.request import getproxies, proxy_bypass  # loads all of http.client
+
     try:
         parts = urlsplit(base_url)
     except ValueError:

@@ -24,8 +24,11 @@ class Answer:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         """Begin at the start of a response's body."""
+        import aiohttp
+
         self._response = response
         self._content = response.content
+        self._cut = aiohttp.ClientPayloadError
         self._decoder = OpenAIDecoder()
         self._begun = False
         self._ended = False
@@ -60,11 +63,9 @@ class Answer:
 
     async def _data(self) -> bytes:
         """What has arrived; nothing at the end of the body, however that came about."""
-        import aiohttp
-
         try:
             data = await self._content.readany()
-        except aiohttp.ClientPayloadError:
+        except self._cut:
             # The public way to the bytes that came before the cut would raise again.
             data = self._content._read_nowait(-1)  # noqa: SLF001
         if not self._begun and data.strip():

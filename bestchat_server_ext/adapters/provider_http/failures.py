@@ -15,7 +15,6 @@ import msgspec
 from bestchat_server_ext.adapters.provider_http.address import host
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.wire.openai import error_of
-from bestchat_server_ext.ports.endpoint import Address
 
 if TYPE_CHECKING:
     import aiohttp
@@ -35,14 +34,11 @@ def client_error() -> type[Exception]:
     return aiohttp.ClientError
 
 
-async def refusal(
-    response: aiohttp.ClientResponse, address: Address, place: str
-) -> errors.ProviderError:
+async def refusal(response: aiohttp.ClientResponse, place: str) -> errors.ProviderError:
     """The error behind a response that is no success.
 
     Args:
         response: the response, its body not read yet.
-        address: where the request went; its key is kept out of the error.
         place: what to call the server.
     """
     status = response.status
@@ -53,8 +49,6 @@ async def refusal(
             hint="If that is the right place, make it the provider's URL.",
         )
     body = await read_up_to(response, BODY_LIMIT)
-    if address.key:
-        body = body.replace(address.key.encode(), b"***")
     there = _date(response.headers.get("Date"))
     wait = _seconds(response.headers.get("Retry-After"), there or datetime.now(UTC))
     return error_of(status, body, wait)

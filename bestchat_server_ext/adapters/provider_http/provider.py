@@ -6,6 +6,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -141,20 +142,37 @@ class OpenAIProvider:
 
     async def _post(self, address: Address, body: bytes) -> aiohttp.ClientResponse:
         """Send a request; give the response once it is known to be an answer."""
-        session = await self._session()
-        response = await session.post(
-            where.url(address, "/chat/completions"),
-            data=body,
-            headers=where.headers(address, accept="text/event-stream"),
-            proxy=await self._proxy(address.base_url),
-            allow_redirects=False,
-        )
+        response = await self._send(address, body)
         if response.status != HTTPStatus.OK:
             try:
-                raise await failures.refusal(response, address, self._place(address))
+                raise await failures.refusal(response, self._place(address))
             finally:
                 response.close()
         return response
+
+    async def _send(self, address: Address, body: bytes) -> aiohttp.ClientResponse:
+        """Send a request over a kept connection, or over a new one if its server has closed it.
+
+        Servers close kept connections when they like, so that a request and the news of the end
+        can cross on the way; that request was never seen, and is sent again.
+        """
+        import aiohttp
+
+        session, proxy = await self._session(), await self._proxy(address.base_url)
+        while True:
+            kept: list[bool] = []
+            try:
+                return await session.post(
+                    where.url(address, "/chat/completions"),
+                    data=body,
+                    headers=where.headers(address, accept="text/event-stream"),
+                    proxy=proxy,
+                    allow_redirects=False,
+                    trace_request_ctx=kept,
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not kept:
+                    raise
 
     async def _list(self) -> list[ModelFacts]:
         address = await self._endpoint.address()
@@ -177,7 +195,7 @@ class OpenAIProvider:
             allow_redirects=False,
         ) as response:
             if response.status != HTTPStatus.OK:
-                raise await failures.refusal(response, address, self._place(address))
+                raise await failures.refusal(response, self._place(address))
             return await failures.read_up_to(response, _LIST_LIMIT)
 
     async def _session(self) -> aiohttp.ClientSession:
@@ -192,9 +210,12 @@ class OpenAIProvider:
                 sock_connect=self._connect_seconds,
                 sock_read=self._idle_seconds,
             )
+            tracing = aiohttp.TraceConfig()
+            tracing.on_connection_reuseconn.append(_note_kept)
             if loop not in self._sessions:  # somebody else may have been faster meanwhile
                 self._sessions[loop] = aiohttp.ClientSession(
                     timeout=timeout,
+                    trace_configs=[tracing],
                     connector=aiohttp.TCPConnector(limit=0),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     headers={"Accept-Encoding": "identity", "User-Agent": "BestChat"},
@@ -215,6 +236,12 @@ class OpenAIProvider:
         """What to call the server: its name and its host."""
         host = where.host(address.base_url)
         return f"{self._label} at {host}" if host else self._label
+
+
+async def _note_kept(_session: object, context: SimpleNamespace, _params: object) -> None:
+    """Tell the sender of a request that it goes over a connection that was kept."""
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx.append(True)
 
 
 # Lists of models.

@@ -9,6 +9,7 @@
     rows          rows to values and back
     append        one append: events, and what they change
     leases        who may write to a running turn
+    queries       what is read
     store         SqlStorage: the port `storage`
     tokens        SqlTokenStore: the port `tokens`
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.tables import (
@@ -40,8 +39,8 @@ from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.storage import Appended, Claim, Lease
 
 
-async def append(
-    connection: AsyncConnection,
+def append(
+    connection: Connection,
     conversation_id: ConversationId,
     happened: Sequence[Event],
     at: datetime,
@@ -55,31 +54,31 @@ async def append(
         ChatError: as the port says; the transaction must then be rolled back.
     """
     if happened and isinstance(happened[0], ev.ConversationCreated):
-        conversation = await _create(connection, conversation_id, happened, at)
+        conversation = _create(connection, conversation_id, happened, at)
     else:
-        conversation = await _count_on(connection, conversation_id, len(happened), at)
+        conversation = _count_on(connection, conversation_id, len(happened), at)
     first = conversation.seq - len(happened) + 1
     envelopes = tuple(
         Envelope(conversation_id, seq, at, event) for seq, event in enumerate(happened, first)
     )
-    leased = await _read_turns(connection, conversation_id, _turns_of(happened, lease, claim))
+    leased = _read_turns(connection, conversation_id, _turns_of(happened, lease, claim))
     if lease is not None:
         _check(lease, leased)
-    await _refuse_known_requests(connection, conversation.owner, happened)
-    executions = await _read_executions(connection, conversation_id, happened)
+    _refuse_known_requests(connection, conversation.owner, happened)
+    executions = _read_executions(connection, conversation_id, happened)
     change = _Change(conversation, leased, executions)
     for envelope in envelopes:
         change.apply(envelope)
     granted = change.grant(claim)
-    await change.write(connection, envelopes)
+    change.write(connection, envelopes)
     return Appended(envelopes, granted)
 
 
 # Reading what the events are about.
 
 
-async def _create(
-    connection: AsyncConnection,
+def _create(
+    connection: Connection,
     conversation_id: ConversationId,
     happened: Sequence[Event],
     at: datetime,
@@ -87,18 +86,18 @@ async def _create(
     created = create(conversation_id, Envelope(conversation_id, 1, at, happened[0])).conversation
     values = {name: getattr(created, name) for name in created.__struct_fields__}
     query = insert(conversations).values(values | {"seq": len(happened)})
-    result = await connection.execute(query.returning(*conversations.c))
+    result = connection.execute(query.returning(*conversations.c))
     return rows.conversation(result.mappings().one())
 
 
-async def _count_on(
-    connection: AsyncConnection, conversation_id: ConversationId, count: int, at: datetime
+def _count_on(
+    connection: Connection, conversation_id: ConversationId, count: int, at: datetime
 ) -> Conversation:
     changes = {"seq": conversations.c.seq + count, **({"updated_at": at} if count else {})}
     query = update(conversations).where(conversations.c.id == conversation_id).values(changes)
     row = None
     if is_id(conversation_id):
-        result = await connection.execute(query.returning(*conversations.c))
+        result = connection.execute(query.returning(*conversations.c))
         row = result.mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such conversation.", hint="It may have been deleted.")
@@ -115,8 +114,8 @@ def _turns_of(
     return ids, any(isinstance(event, ev.TurnStarted) for event in happened)
 
 
-async def _read_turns(
-    connection: AsyncConnection,
+def _read_turns(
+    connection: Connection,
     conversation_id: ConversationId,
     wanted: tuple[set[TurnId], bool],
 ) -> dict[TurnId, rows.LeasedTurn]:
@@ -127,19 +126,19 @@ async def _read_turns(
     if active:
         matters = or_(matters, turns.c.state.in_(ACTIVE))
     query = select(turns).where(turns.c.conversation_id == conversation_id, matters)
-    result = await connection.execute(query.with_for_update())
+    result = connection.execute(query.with_for_update())
     return {row["id"]: rows.leased_turn(row) for row in result.mappings()}
 
 
-async def _read_executions(
-    connection: AsyncConnection, conversation_id: ConversationId, happened: Sequence[Event]
+def _read_executions(
+    connection: Connection, conversation_id: ConversationId, happened: Sequence[Event]
 ) -> dict[ExecutionId, ToolExecution]:
     proposed = {item.execution.id for item in happened if isinstance(item, ev.ToolProposed)}
     ids = {key for event in happened if (key := execution_of(event)) is not None} - proposed
     if not ids:
         return {}
     here = tool_executions.c.conversation_id == conversation_id
-    result = await connection.execute(
+    result = connection.execute(
         select(tool_executions).where(here, tool_executions.c.id.in_(ids)).with_for_update()
     )
     return {row["id"]: rows.execution(row) for row in result.mappings()}
@@ -151,15 +150,15 @@ def _check(lease: Lease, leased: dict[TurnId, rows.LeasedTurn]) -> None:
         raise LeaseLost("Another process has taken over this turn, or it has ended.")
 
 
-async def _refuse_known_requests(
-    connection: AsyncConnection, owner: OwnerId, happened: Iterable[Event]
+def _refuse_known_requests(
+    connection: Connection, owner: OwnerId, happened: Iterable[Event]
 ) -> None:
     """A request that is received twice is told apart from a second request while one is busy."""
     requests = [event.request_id for event in happened if isinstance(event, ev.TurnStarted)]
     if not requests:
         return
     known = turns.c.owner == owner, turns.c.request_id.in_(requests)
-    if (await connection.execute(select(turns.c.id).where(*known).limit(1))).first():
+    if connection.execute(select(turns.c.id).where(*known).limit(1)).first():
         raise Conflict("This request was received before.")
 
 
@@ -250,35 +249,35 @@ class _Change:
 
     # Writing it back. Turns that end do so before others begin: the index allows one at a time.
 
-    async def write(self, connection: AsyncConnection, envelopes: Sequence[Envelope]) -> None:
+    def write(self, connection: Connection, envelopes: Sequence[Envelope]) -> None:
         """Write everything that is new or different."""
         if self._conversation.title != self._before.title:
             renamed = update(conversations).where(conversations.c.id == self._conversation.id)
-            await connection.execute(renamed.values(title=self._conversation.title))
+            connection.execute(renamed.values(title=self._conversation.title))
         if envelopes:
-            await connection.execute(insert(events), [rows.event_values(it) for it in envelopes])
+            connection.execute(insert(events), [rows.event_values(it) for it in envelopes])
         if self._messages:
-            await connection.execute(insert(messages), self._messages)
-        await self._write_turns(connection)
-        await self._write_executions(connection)
+            connection.execute(insert(messages), self._messages)
+        self._write_turns(connection)
+        self._write_executions(connection)
 
-    async def _write_turns(self, connection: AsyncConnection) -> None:
+    def _write_turns(self, connection: Connection) -> None:
         changed = [self._turns[key] for key in self._changed_turns]
         for row in changed:
             if row.stored:
                 here = turns.c.id == row.turn.id
-                await connection.execute(update(turns).where(here).values(rows.turn_changes(row)))
+                connection.execute(update(turns).where(here).values(rows.turn_changes(row)))
         if begun := [rows.turn_values(row) for row in changed if not row.stored]:
-            await connection.execute(insert(turns), begun)
+            connection.execute(insert(turns), begun)
 
-    async def _write_executions(self, connection: AsyncConnection) -> None:
+    def _write_executions(self, connection: Connection) -> None:
         here = tool_executions.c.id == bindparam("key")
         if changed := [
             rows.execution_changes(self._executions[key])
             for key in self._changed_executions - self._proposed.keys()
         ]:
-            await connection.execute(update(tool_executions).where(here), changed)
+            connection.execute(update(tool_executions).where(here), changed)
         if proposed := [
             rows.execution_values(self._executions[key], seq) for key, seq in self._proposed.items()
         ]:
-            await connection.execute(insert(tool_executions), proposed)
+            connection.execute(insert(tool_executions), proposed)

@@ -1,21 +1,29 @@
 """Connections and transactions, and the one place where library errors become ours.
 
+A transaction is a plain function that is given a connection. SQLite runs it in a worker thread,
+from its beginning to its end: hopping to a thread and back for every statement, as an asynchronous
+driver does, costs three times the processor time, and a task that is cancelled between two
+statements would leave the write lock behind. A driver that is asynchronous by nature runs the
+same functions through `AsyncConnection.run_sync`.
+
 Reads begin plainly and see the database as of their first query. Writes begin `IMMEDIATE`: a
 transaction that reads first and asks for the write lock later can be refused at once, whatever
-the busy timeout says. Within this process writers queue for a lock of their own, because SQLite
-lets waiters poll, and the unlucky one waits long.
+the busy timeout says. Within this process writers queue for one thread, because SQLite lets
+waiters poll, and the unlucky one waits long.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
-from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     DBAPIError,
@@ -25,20 +33,27 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
     StatementError,
 )
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bestchat_server_ext.core.errors import ChatError, Conflict, InternalError, Unavailable
 
 BUSY_SECONDS = 5
 """How long a write waits for another process to finish its own."""
 
+READERS = 4
+"""Reads that run at the same time."""
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
 _WRITES = "bestchat_writes"
 _OTHER_HINT = "Check that the file and its folder can be written, or choose another `data_dir`."
 
 
 class Connections:
-    """Transactions on one SQLite file."""
+    """Transactions on one SQLite file.
+
+    A transaction whose caller is cancelled goes on to its end, unless it has not begun yet.
+    """
 
     def __init__(self, path: Path, *, foreign_keys: bool = True) -> None:
         """Prepare; nothing is opened before the first transaction.
@@ -51,51 +66,75 @@ class Connections:
         self._path = path
         self._engine = _make_engine(path, foreign_keys=foreign_keys)
         self._writing = self._engine.execution_options(**{_WRITES: True})
-        self._turnstile = asyncio.Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="bestchat-reader")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="bestchat-writer")
         self._closed = False
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, consistent as of its first query.
+    async def read(
+        self,
+        work: Callable[Concatenate[Connection, Given], Result],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Result:
+        """Do work in a transaction that only reads, consistent as of its first query.
 
         Raises:
             ChatError: whatever went wrong in the database.
         """
-        self._check_open()
-        with core_errors(self._path):
-            async with self._engine.begin() as connection:
-                yield connection
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that holds the write lock from its beginning.
+        def transaction() -> Result:
+            with core_errors(self._path), self._engine.begin() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await self._run(self._readers, transaction)
+
+    async def write(
+        self,
+        work: Callable[Concatenate[Connection, Given], Result],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Result:
+        """Do work in a transaction that holds the write lock from its beginning.
 
         Raises:
-            ChatError: whatever went wrong in the database.
+            ChatError: whatever went wrong in the database; nothing was written then.
         """
-        async with self._turnstile:
-            self._check_open()
-            with core_errors(self._path):
-                async with self._writing.begin() as connection:
-                    yield connection
+
+        def transaction() -> Result:
+            with core_errors(self._path), self._writing.begin() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await self._run(self._writer, transaction)
 
     async def close(self) -> None:
-        """Let go of all connections. May be called twice."""
+        """Let what runs end, then let go of all connections. May be called twice."""
         self._closed = True
-        await self._engine.dispose()
+        await asyncio.to_thread(self._shut_down)
 
-    def _check_open(self) -> None:
+    async def _run(self, threads: ThreadPoolExecutor, transaction: Callable[[], Result]) -> Result:
         if self._closed:
             raise Unavailable(f"The database {self._path} was closed.")
+        return await asyncio.get_running_loop().run_in_executor(threads, transaction)
+
+    def _shut_down(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
 
 
-def _make_engine(path: Path, *, foreign_keys: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        poolclass=AsyncAdaptedQueuePool,
-        pool_use_lifo=True,
+def _make_engine(path: Path, *, foreign_keys: bool) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=READERS + 1,
+        # A connection only comes back when its transaction has ended.
+        pool_reset_on_return=None,
         # Autocommit as far as the driver is concerned: it would begin transactions by itself.
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "isolation_level": None,
+            "check_same_thread": False,
+        },
         # Errors are logged with their cause, and parameters are what people wrote.
         hide_parameters=True,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
@@ -108,8 +147,8 @@ def _make_engine(path: Path, *, foreign_keys: bool) -> AsyncEngine:
         cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
         cursor.close()
 
-    event.listen(engine.sync_engine, "connect", connected)
-    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -142,8 +181,6 @@ def _translated(error: Exception, path: Path) -> ChatError:
                 "Something of that name is stored already.",
                 hint="Look at the conversation again: it has moved on.",
             )
-        case PoolTimeout():
-            return Unavailable("The database is busy.", hint="Try again in a moment.")
         case OperationalError() | InterfaceError() | sqlite3.Error():
             return unavailable(path, cause)
         case DBAPIError(orig=sqlite3.DatabaseError() as broken) if _name_of(broken) in _BROKEN:

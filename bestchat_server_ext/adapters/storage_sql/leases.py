@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, select, update
 
 from bestchat_server_ext.adapters.storage_sql.tables import conversations, turns
 from bestchat_server_ext.core.conversation import ACTIVE
@@ -14,27 +13,27 @@ from bestchat_server_ext.core.ids import TurnId
 from bestchat_server_ext.ports.storage import Lease, PartialText
 
 
-async def renew(
-    connection: AsyncConnection, texts: Sequence[PartialText], until: datetime
+def renew(
+    connection: Connection, texts: Sequence[PartialText], until: datetime
 ) -> tuple[TurnId, ...]:
     """Renew leases that hold and keep the texts that came with them; give the turns of others."""
     wanted = [text.lease.turn_id for text in texts]
     query = select(turns.c.id, turns.c.lease_holder, turns.c.fence).where(turns.c.id.in_(wanted))
-    found = await connection.execute(query.with_for_update())
+    found = connection.execute(query.with_for_update())
     valid = {Lease(TurnId(key), holder, fence) for key, holder, fence in found if holder}
     held = [text for text in texts if text.lease in valid]
     here = turns.c.id == bindparam("key")
     if silent := [{"key": text.lease.turn_id} for text in held if text.reply is None]:
-        await connection.execute(update(turns).where(here).values(lease_until=until), silent)
+        connection.execute(update(turns).where(here).values(lease_until=until), silent)
     if heard := [
         {"key": text.lease.turn_id, "reply": text.reply} for text in held if text.reply is not None
     ]:
         spoken = {"lease_until": until, "partial": bindparam("reply", type_=turns.c.partial.type)}
-        await connection.execute(update(turns).where(here).values(spoken), heard)
+        connection.execute(update(turns).where(here).values(spoken), heard)
     return tuple(text.lease.turn_id for text in texts if text.lease not in valid)
 
 
-async def release(connection: AsyncConnection, lease: Lease, seq: int) -> bool:
+def release(connection: Connection, lease: Lease, seq: int) -> bool:
     """Give a lease back unless the conversation has moved on beyond `seq`."""
     mine = (
         turns.c.id == lease.turn_id,
@@ -43,21 +42,21 @@ async def release(connection: AsyncConnection, lease: Lease, seq: int) -> bool:
     )
     # The conversation's row is locked first, as in an append: nothing can be written in between.
     place = select(turns.c.conversation_id).where(*mine).scalar_subquery()
-    newest = await connection.execute(
+    newest = connection.execute(
         select(conversations.c.seq).where(conversations.c.id == place).with_for_update()
     )
     if newest.scalar_one_or_none() != seq:
         return False
     free = update(turns).where(*mine).values(lease_holder=None, lease_until=None)
-    return (await connection.execute(free)).rowcount == 1
+    return connection.execute(free).rowcount == 1
 
 
-async def seize_expired(
-    connection: AsyncConnection, now: datetime, holder: str, until: datetime
+def seize_expired(
+    connection: Connection, now: datetime, holder: str, until: datetime
 ) -> list[Lease]:
     """Take over all leases that ran out before `now`."""
     late = turns.c.state.in_(ACTIVE), turns.c.lease_until < now
     changes = {"lease_holder": holder, "lease_until": until, "fence": turns.c.fence + 1}
     query = update(turns).where(*late).values(changes).returning(turns.c.id, turns.c.fence)
-    taken = await connection.execute(query)
+    taken = connection.execute(query)
     return [Lease(TurnId(key), holder, fence) for key, fence in taken]

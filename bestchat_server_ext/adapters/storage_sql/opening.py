@@ -96,8 +96,7 @@ async def _upgrade(path: Path) -> None:
     upgrade = await asyncio.to_thread(_load_upgrade)
     connections = Connections(path, foreign_keys=False)
     try:
-        async with connections.write() as connection:
-            await connection.run_sync(upgrade)
+        await connections.write(upgrade)
     finally:
         await connections.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Connection, Update, insert, or_, select, update
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.engine import Connections
@@ -27,15 +27,11 @@ class SqlTokenStore:
         Raises:
             Conflict: there is one of that id or digest already.
         """
-        async with self._connections.write() as connection:
-            await connection.execute(insert(api_tokens), [rows.token_values(record)])
+        await self._connections.write(_add, record)
 
     async def find(self, digest: bytes) -> TokenRecord | None:
         """The record of the token with that hash, revoked and expired ones included."""
-        query = select(api_tokens).where(api_tokens.c.digest == digest)
-        async with self._connections.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-            return None if row is None else rows.token(row)
+        return await self._connections.read(_find, digest)
 
     async def bind_kernel(self, token_id: TokenId, kernel_id: str) -> None:
         """Say for which kernel a token was made.
@@ -44,9 +40,8 @@ class SqlTokenStore:
             NotFound: there is no such token.
         """
         query = update(api_tokens).where(api_tokens.c.id == token_id).values(kernel_id=kernel_id)
-        async with self._connections.write() as connection:
-            if not is_id(token_id) or (await connection.execute(query)).rowcount == 0:
-                raise NotFound("There is no such token.")
+        if not is_id(token_id) or await self._connections.write(_change, query) == 0:
+            raise NotFound("There is no such token.")
 
     async def revoke(
         self, at: datetime, *, token_id: TokenId | None = None, kernel_id: str | None = None
@@ -66,5 +61,18 @@ class SqlTokenStore:
             query = query.where(api_tokens.c.id == token_id)
         if kernel_id is not None:
             query = query.where(api_tokens.c.kernel_id == kernel_id)
-        async with self._connections.write() as connection:
-            return (await connection.execute(query.values(revoked_at=at))).rowcount
+        return await self._connections.write(_change, query.values(revoked_at=at))
+
+
+def _add(connection: Connection, record: TokenRecord) -> None:
+    connection.execute(insert(api_tokens), [rows.token_values(record)])
+
+
+def _find(connection: Connection, digest: bytes) -> TokenRecord | None:
+    query = select(api_tokens).where(api_tokens.c.digest == digest)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else rows.token(row)
+
+
+def _change(connection: Connection, query: Update) -> int:
+    return connection.execute(query).rowcount

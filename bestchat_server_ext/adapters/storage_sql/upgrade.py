@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
+
+_ONE_AT_A_TIME = Lock()
+"""Alembic keeps what it is working on in a module's globals."""
 
 _SCRIPTS = "bestchat_server_ext.adapters.storage_sql:migrations"
 
@@ -22,4 +27,5 @@ def upgrade_schema(connection: Connection) -> None:
 
     Whoever comes second, after waiting for the write lock, finds nothing to do.
     """
-    command.upgrade(script_config(connection), "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(script_config(connection), "head")

@@ -84,7 +84,7 @@ class Scene:
         started = ev.TurnStarted(turn_id, request, message.id, "scripted/x", attended=attended)
         return Begun(message, started)
 
-    def machine(self, begun: Begun) -> machine.TurnMachine:
+    def turn_machine(self, begun: Begun) -> machine.TurnMachine:
         """The machine of a turn that has just begun."""
         turn = start_turn(self.id, begun.started, self.clock.now())
         return machine.TurnMachine(turn, {}, answered=False, tools=TOOLS, rules=RULES)
@@ -92,7 +92,7 @@ class Scene:
     def play(self, begun: Begun) -> Iterator[tuple[ev.Event, ...]]:
         """A whole turn, append by append: three calls, of which one asks, then an answer."""
         yield begun.events
-        turn = self.machine(begun)
+        turn = self.turn_machine(begun)
         yield from self._feed(turn, machine.Begin())
         calls = [ToolCall(f"call_{name}", name, '{"x": 1}') for name in TOOLS]
         yield from self._feed(turn, machine.ModelReplied(1, reply("I need tools.", *calls)))

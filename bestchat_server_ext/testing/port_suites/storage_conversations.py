@@ -61,7 +61,9 @@ class ConversationSuite:
     ) -> None:
         """Neither as its first event again nor later."""
         scene = await stored(storage, clock, title="first")
-        for again in ([scene.created("x")], [ev.ConversationRenamed("x"), scene.created("x")]):
+        created, renamed = scene.created("x"), ev.ConversationRenamed("x")
+        attempts: list[list[ev.Event]] = [[created], [created, renamed], [renamed, created]]
+        for again in attempts:
             with pytest.raises(Conflict):
                 await storage.append(scene.id, again, clock.now())
         assert (await storage.load(scene.id)).conversation.title == "first"
@@ -237,7 +239,8 @@ class ConversationSuite:
         assert len(pages) == -(-len(made) // limit)
 
     @pytest.mark.parametrize(
-        "cursor", ["x", "é", "bm8=", "W10=", "WyJhIiwiYiJd", "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsIngiXQ=="]
+        "cursor",
+        ["x", "é", "bm8=", "W10=", "WyJhIiwiYiJd", "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsIngiXQ=="],
     )
     async def test_a_foreign_cursor_is_refused(self, storage: Storage, cursor: str) -> None:
         """Naming the field that is wrong."""

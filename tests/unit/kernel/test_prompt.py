@@ -94,7 +94,7 @@ def attached(text: str) -> list[str]:
         ("a lone ` and @x", ["x"]),
         ("`` and ` @x", ["x"]),
         ("`a\n\nb @x `", ["x"]),
-        ("- a ` tick\n- another ` @x", ["x"]),
+        ("- a ` tick\n- another @x ` tick", ["x"]),
         ("# head `\n@x ` text", ["x"]),
         ("`code\\` @x `code`", ["x"]),
         ("@df\n@x\nplease compare", ["df", "x"]),
@@ -160,7 +160,7 @@ def test_what_is_no_mention_is_left_alone_in_silence(text: str) -> None:
         ("~~~\n```\n@df\n~~~\n@x", ["x"]),
         ("``` not a fence ```\n@x", ["x"]),
         ("    ```\n@x", ["x"]),
-        ("- item\n\ntext\n\n      ```\n@x", ["x"]),
+        ("- item\n\ntext\n\n    ```\n@x", ["x"]),
         ("1. a\n   ```\n   @df\n   ```\n2. @x", ["x"]),
         ("```\r\n@df\r\n```\r\n@x", ["x"]),
     ],
@@ -321,6 +321,11 @@ def test_each_expression_is_evaluated_once_in_order() -> None:
 
 def test_looking_for_expressions_warns_of_nothing() -> None:
     assert prepare("{{ '\\d' is 1 }}", {}, lambda _: "put in").text == "put in"
+
+
+def test_braces_without_inner_spaces_make_no_note() -> None:
+    assert read("{{ x}} and {{ x }}").notes == ()
+    assert read("{{x}} {{ }} {{}} {x}").notes == ()
 
 
 def test_a_jinja_filter_is_python_and_so_it_is_evaluated() -> None:

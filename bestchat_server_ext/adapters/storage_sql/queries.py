@@ -1,0 +1,207 @@
+"""What is read: each function is one question, asked within a transaction."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_, union_all
+
+from bestchat_server_ext.adapters.storage_sql import rows
+from bestchat_server_ext.adapters.storage_sql.tables import (
+    conversations,
+    events,
+    messages,
+    tool_executions,
+    turns,
+)
+from bestchat_server_ext.core.conversation import Conversation, ConversationState, Turn
+from bestchat_server_ext.core.errors import InvalidRequest, NotFound
+from bestchat_server_ext.core.events import Envelope
+from bestchat_server_ext.core.ids import ConversationId, OwnerId, TurnId, is_id
+from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.tools import ToolExecution
+from bestchat_server_ext.ports.storage import Located, Page
+
+Value = TypeVar("Value")
+
+_TURN_PREFIX = "turn_"
+_Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def load(connection: Connection, conversation_id: ConversationId) -> ConversationState:
+    """A whole conversation, in three queries."""
+    conversation, its_turns = _read_head(connection, conversation_id)
+    said = _read_all(connection, select(messages), conversation_id)
+    ran = _read_all(connection, select(tool_executions), conversation_id)
+    return ConversationState(
+        conversation,
+        {row["id"]: rows.message(row) for row in said},
+        {turn.id: turn for turn in its_turns},
+        {row["id"]: rows.execution(row) for row in ran},
+    )
+
+
+def _read_head(
+    connection: Connection, conversation_id: ConversationId
+) -> tuple[Conversation, list[Turn]]:
+    """A conversation and its turns, in one query."""
+    prefixed = [column.label(f"{_TURN_PREFIX}{column.key}") for column in rows.TURN]
+    query = (
+        select(*conversations.c, *prefixed)
+        .join_from(conversations, turns, isouter=True)
+        .where(conversations.c.id == conversation_id)
+        .order_by(turns.c.created_seq)
+    )
+    found = connection.execute(query).mappings().all()
+    head = required(next(iter(found), None), "conversation")
+    its_turns = [
+        rows.turn({name: row[f"{_TURN_PREFIX}{name}"] for name in Turn.__struct_fields__})
+        for row in found
+        if row[f"{_TURN_PREFIX}id"] is not None
+    ]
+    return rows.conversation(head), its_turns
+
+
+def _read_all(
+    connection: Connection, query: Select[Any], conversation_id: ConversationId
+) -> Sequence[rows.Row]:
+    """Everything of a conversation in the order in which it came to be."""
+    columns = query.selected_columns
+    here = query.where(columns.conversation_id == conversation_id)
+    result = connection.execute(here.order_by(columns.created_seq))
+    found: Sequence[rows.Row] = result.mappings().all()
+    return found
+
+
+def newest_seq(connection: Connection, conversation_id: ConversationId) -> int:
+    """The number of a conversation's newest event."""
+    query = select(conversations.c.seq).where(conversations.c.id == conversation_id)
+    newest: int | None = connection.execute(query).scalar_one_or_none()
+    return required(newest, "conversation")
+
+
+def events_after(
+    connection: Connection, conversation_id: ConversationId, seq: int, limit: int
+) -> tuple[Envelope, ...] | None:
+    """The events that follow `seq`; none if some of them were trimmed."""
+    newer = events.c.conversation_id == conversation_id, events.c.seq > seq
+    query = select(events).where(*newer).order_by(events.c.seq).limit(limit)
+    found = connection.execute(query).mappings().all()
+    if found:
+        complete = found[0]["seq"] == seq + 1
+    else:
+        complete = newest_seq(connection, conversation_id) <= seq
+    return tuple(map(rows.envelope, found)) if complete else None
+
+
+def page(connection: Connection, owner: OwnerId, limit: int, cursor: str) -> Page:
+    """A page of an owner's conversations, the last changed first."""
+    place = conversations.c.updated_at, conversations.c.id
+    query = select(conversations).where(conversations.c.owner == owner)
+    if cursor:
+        query = query.where(tuple_(*place) < _cursor_place(cursor))
+    query = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
+    found = connection.execute(query).mappings().all()
+    items = tuple(map(rows.conversation, found[:limit]))
+    return Page(items, _cursor_after(items[-1]) if len(found) > limit else "")
+
+
+def _cursor_after(item: Conversation) -> str:
+    return urlsafe_b64encode(msgspec.json.encode((item.updated_at, item.id))).decode()
+
+
+def _cursor_place(cursor: str) -> ColumnElement[Any]:
+    try:
+        text = urlsafe_b64decode(cursor)
+        updated_at, identifier = msgspec.json.decode(text, type=tuple[_Zoned, str])
+        updated_at = updated_at.astimezone(UTC)
+    except (ValueError, OverflowError, msgspec.MsgspecError):
+        raise _bad_cursor() from None
+    if not is_id(identifier):
+        raise _bad_cursor()
+    return tuple_(
+        literal(updated_at, conversations.c.updated_at.type),
+        literal(identifier, conversations.c.id.type),
+    )
+
+
+def _bad_cursor() -> InvalidRequest:
+    return InvalidRequest(
+        "This cursor was not given out here.",
+        hint="Begin again with the first page.",
+        field="cursor",
+    )
+
+
+def locate(connection: Connection, object_id: str) -> Located | None:
+    """Where an object is and whose, in one query over all kinds of objects."""
+    place = conversations.c.id, conversations.c.owner
+    places: list[Select[Any]] = [select(*place).where(conversations.c.id == object_id)]
+    places += [
+        select(*place).join_from(table, conversations).where(table.c.id == object_id)
+        for table in (turns, tool_executions, messages)
+    ]
+    row = connection.execute(union_all(*places)).first()
+    return None if row is None else Located(*row)
+
+
+def newest_turn(connection: Connection, *where: ColumnElement[bool]) -> Turn | None:
+    """The most recent turn of which a condition is true."""
+    newest = turns.c.started_at.desc(), turns.c.id.desc()
+    query = select(*rows.TURN).where(*where).order_by(*newest).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else rows.turn(row)
+
+
+def pending(
+    connection: Connection, owner: OwnerId, conversation_id: ConversationId | None
+) -> tuple[ToolExecution, ...]:
+    """An owner's tool calls that wait for a decision, the oldest first."""
+    calls = tool_executions.c
+    query = (
+        select(tool_executions)
+        .join(conversations)
+        # A literal in the text: the planner must see it to know that the index will do.
+        .where(calls.state == literal("waiting", literal_execute=True))
+        .where(conversations.c.owner == owner)
+        .order_by(calls.turn_id, calls.step, calls.position)
+    )
+    if conversation_id is not None:
+        query = query.where(calls.conversation_id == conversation_id)
+    return tuple(map(rows.execution, connection.execute(query).mappings()))
+
+
+def partial(connection: Connection, turn_id: TurnId) -> Reply:
+    """What was kept of a turn's unfinished answer."""
+    query = select(turns.c.partial).where(turns.c.id == turn_id)
+    row = required(connection.execute(query).first(), "turn")
+    return msgspec.convert(row.partial or {}, Reply)
+
+
+def require_id(text: str, what: str) -> None:
+    """Refuse a text that is not an id: it names nothing.
+
+    Raises:
+        NotFound: it is none.
+    """
+    if not is_id(text):
+        raise _missing(what)
+
+
+def required(value: Value | None, what: str) -> Value:
+    """A value that has to be there.
+
+    Raises:
+        NotFound: it is not.
+    """
+    if value is None:
+        raise _missing(what)
+    return value
+
+
+def _missing(what: str) -> NotFound:
+    return NotFound(f"There is no such {what}.", hint="Check the id; it may have been deleted.")

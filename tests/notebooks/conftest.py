@@ -1,0 +1,246 @@
+"""Real kernels, each a child process with an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
+"""All that a child process sees of this process's environment."""
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """An environment without keys, servers or anybody's configuration in it."""
+    own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    places = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    own |= {name: str(folder / name.lower()) for name in places}
+    own |= {
+        "BESTCHAT_DATA_DIR": str(folder / "data"),
+        "BESTCHAT_SCRIPTS_DIR": str(SCRIPTS),
+        "BESTCHAT_DEFAULT_MODEL": "scripted/magics",
+    }
+    return {name: value for name, value in (own | more).items() if value}
+
+
+@dataclass
+class Shown:
+    """A display at one moment of a cell's life."""
+
+    at: float
+    update: bool
+    content: dict[str, Any]
+
+    @property
+    def markdown(self) -> str:
+        return str(self.content["data"]["text/markdown"])
+
+
+@dataclass
+class Ran:
+    """What one cell brought."""
+
+    reply: dict[str, Any] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+
+    def take(self, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+        kind = message["msg_type"]
+        if kind in {"display_data", "update_display_data"}:
+            update = kind == "update_display_data"
+            self.shown.append(Shown(time.monotonic(), update, message["content"]))
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.reply["status"] == "ok")
+
+    @property
+    def stdout(self) -> str:
+        streams = [item["content"] for item in self.messages if item["msg_type"] == "stream"]
+        return "".join(item["text"] for item in streams if item["name"] == "stdout")
+
+    @property
+    def stderr(self) -> str:
+        streams = [item["content"] for item in self.messages if item["msg_type"] == "stream"]
+        return "".join(item["text"] for item in streams if item["name"] == "stderr")
+
+    @property
+    def value(self) -> str:
+        """The repr of the last expression."""
+        (result,) = [item for item in self.messages if item["msg_type"] == "execute_result"]
+        return str(result["content"]["data"]["text/plain"])
+
+    @property
+    def answer(self) -> str:
+        """What stands in the cell in the end."""
+        return self.shown[-1].markdown
+
+    @property
+    def error(self) -> dict[str, Any]:
+        (error,) = [item for item in self.messages if item["msg_type"] == "error"]
+        content: dict[str, Any] = error["content"]
+        return content
+
+
+class Running:
+    """A cell that runs."""
+
+    def __init__(self, kernel: Kernel, key: str) -> None:
+        self._kernel = kernel
+        self._key = key
+        self._ran = Ran()
+
+    def until(self, condition: Callable[[Ran], bool], seconds: float = 20) -> Ran:
+        """Listen until something holds."""
+        until = time.monotonic() + seconds
+        while not condition(self._ran):
+            self._listen(until)
+        return self._ran
+
+    def end(self, seconds: float = 20) -> Ran:
+        """Listen until the cell is over and everything it sent is here."""
+        until = time.monotonic() + seconds
+        while not self._idle:
+            self._listen(until)
+        client = self._kernel.client
+        while not self._ran.reply:
+            reply = client.get_shell_msg(timeout=max(0.0, until - time.monotonic()))
+            if reply["parent_header"].get("msg_id") == self._key:
+                self._ran.reply = reply["content"]
+        return self._ran
+
+    @property
+    def _idle(self) -> bool:
+        last = self._ran.messages[-1:]
+        return bool(last) and last[0]["content"].get("execution_state") == "idle"
+
+    def _listen(self, until: float) -> None:
+        try:
+            message = self._kernel.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic()))
+        except Empty:
+            pytest.fail(f"the cell went silent after {self._ran.messages}")
+        if message["parent_header"].get("msg_id") == self._key:
+            self._ran.take(message)
+
+
+class Kernel:
+    """One kernel, and the database that it works on."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.data_dir = Path(environ["BESTCHAT_DATA_DIR"])
+        self.manager = KernelManager(
+            kernel_name="python3", connection_file=str(folder / "connection.json")
+        )
+        self.manager.start_kernel(env=dict(environ), cwd=str(folder))
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        try:
+            self.client.wait_for_ready(timeout=30)
+        except RuntimeError:
+            self.close()
+            raise
+
+    def begin(self, code: str, cell: str | None = None) -> Running:
+        """Run a cell and do not wait for it; `cell` is the front end's id of it."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        metadata = {} if cell is None else {"cellId": cell}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return Running(self, message["header"]["msg_id"])
+
+    def run(self, code: str, cell: str | None = None) -> Ran:
+        """Run a cell to its end."""
+        return self.begin(code, cell).end()
+
+    def load(self) -> Kernel:
+        assert self.run("%load_ext bestchat_kernel").ok
+        return self
+
+    def ask(self, code: str, cell: str | None = None) -> str:
+        """Run a chat cell that must answer; give the answer without who wrote it."""
+        ran = self.run(code, cell)
+        assert ran.ok, ran.reply
+        return str(ran.shown[-1].content["data"]["text/plain"]).partition("\n\n— ")[0]
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel(now=True)
+        self.manager.cleanup_resources()
+
+    # What is stored.
+
+    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """What the database has."""
+        path = self.data_dir / "bestchat.sqlite3"
+        with closing(sqlite3.connect(path, timeout=5)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query, values)]
+
+    def said(self) -> list[tuple[str, str]]:
+        """Roles and texts of all messages, in the order in which they came."""
+        rows = self.rows("SELECT role, parts FROM messages ORDER BY created_at, created_seq")
+        return [(row["role"], _text(row["parts"])) for row in rows]
+
+    def turn(self) -> dict[str, Any]:
+        """The last turn."""
+        return self.rows("SELECT * FROM turns ORDER BY started_at DESC, id DESC LIMIT 1")[0]
+
+
+def _text(parts: str) -> str:
+    return "".join(part["text"] for part in json.loads(parts) if part["type"] == "text")
+
+
+StartKernel = Callable[..., Kernel]
+
+
+@pytest.fixture
+def start_kernel(tmp_path: Path) -> Iterator[StartKernel]:
+    """Starts kernels that share one folder of data; options of the environment by name."""
+    kernels: list[Kernel] = []
+
+    def start(**more: str) -> Kernel:
+        folder = tmp_path / f"kernel-{len(kernels)}"
+        environ = environment(folder, **{"BESTCHAT_DATA_DIR": str(tmp_path / "data"), **more})
+        kernels.append(Kernel(folder, environ))
+        return kernels[-1]
+
+    yield start
+    for kernel in kernels:
+        kernel.close()
+
+
+@pytest.fixture
+def kernel(start_kernel: StartKernel) -> Kernel:
+    """A kernel of its own, with the extension loaded."""
+    return start_kernel(JPY_SESSION_NAME="work/analysis.ipynb").load()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for all tests to which neither its conversation nor its state matters."""
+    folder = tmp_path_factory.mktemp("shared")
+    kernel = Kernel(folder, environment(folder))
+    yield kernel.load()
+    kernel.close()
