@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -71,6 +72,7 @@ def at_exit(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     them. `threading` knows the right moment, in all versions of CPython that we support, though
     under a private name; elsewhere `atexit` has to do.
     """
+    importlib.import_module("concurrent.futures.thread")  # whose own end is registered before ours
     register = getattr(threading, "_register_atexit", atexit.register)
     register(lambda: _close(work))
 

@@ -234,9 +234,9 @@ class _Position:
                 self.over = isinstance(event, ConversationDeleted)
             case Delta(message_id=message_id, part=part, n=n):
                 have = self.draft
-                if have is not None and have.message_id == message_id:
-                    if (part, n) <= (have.part, have.n):
-                        return False
+                known = have is not None and have.message_id == message_id
+                if have is not None and known and (part, n) <= (have.part, have.n):
+                    return False
                 self.draft = DraftPosition(message_id, part, n)
             case CaughtUp():
                 pass

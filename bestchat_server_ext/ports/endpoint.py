@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -20,9 +19,9 @@ class Address(msgspec.Struct, frozen=True):
         """Without the key, so that no log can show it."""
         return f"Address({self.base_url!r})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Likewise, for libraries that print prettily."""
-        yield "base_url", self.base_url
+        return [("base_url", self.base_url)]
 
 
 class Endpoint(Protocol):

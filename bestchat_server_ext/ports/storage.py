@@ -74,6 +74,9 @@ class PartialText(msgspec.Struct, frozen=True):
     """The right to write it."""
     reply: Reply | None
     """What has arrived; none where nothing is new since last time."""
+    step: int = 0
+    """The step that it is the answer of. A text that comes after its step has ended, because the
+    two writes have overtaken each other, is not kept."""
 
 
 class Page(msgspec.Struct, frozen=True):

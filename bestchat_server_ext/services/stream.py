@@ -194,8 +194,7 @@ class StreamService:
 
     async def _snapshot(self, conversation_id: ConversationId, reader: _Reader) -> Snapshot:
         state = await self.state(conversation_id)
-        reader.seq = state.conversation.seq
-        reader.complete = set(state.messages)
+        reader.begin_with(state)
         return Snapshot(conversation_id, state)
 
     async def _pass_on(
@@ -233,6 +232,12 @@ class _Reader:
                 position.part,
                 position.n,
             )
+
+    def begin_with(self, state: ConversationState) -> None:
+        """It has this, and nothing else any more."""
+        self.seq = state.conversation.seq
+        self.complete = set(state.messages)
+        self._message_id = None
 
     def wants(self, envelope: Envelope) -> bool:
         """Whether the event is new to it; from now on it is not."""

@@ -123,7 +123,7 @@ class TurnRun:
         if self._draft is not None and self._draft.changed:
             self._draft.changed = False
             reply = self._draft.partial()
-        return PartialText(self.lease, reply)
+        return PartialText(self.lease, reply, self._machine.turn.step)
 
     def keep_again(self) -> None:
         """What `partial_text` gave last was not stored after all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 
 from bestchat_server_ext.adapters.storage_sql.tables import conversations, turns
 from bestchat_server_ext.core.conversation import ACTIVE
@@ -26,9 +26,15 @@ def renew(
     if silent := [{"key": text.lease.turn_id} for text in held if text.reply is None]:
         connection.execute(update(turns).where(here).values(lease_until=until), silent)
     if heard := [
-        {"key": text.lease.turn_id, "reply": text.reply} for text in held if text.reply is not None
+        {"key": text.lease.turn_id, "reply": text.reply, "at_step": text.step}
+        for text in held
+        if text.reply is not None
     ]:
-        spoken = {"lease_until": until, "partial": bindparam("reply", type_=turns.c.partial.type)}
+        current = turns.c.step == bindparam("at_step")
+        kept = case(
+            (current, bindparam("reply", type_=turns.c.partial.type)), else_=turns.c.partial
+        )
+        spoken = {"lease_until": until, "partial": kept}
         connection.execute(update(turns).where(here).values(spoken), heard)
     return tuple(text.lease.turn_id for text in texts if text.lease not in valid)
 

@@ -199,6 +199,9 @@ class LeaseSuite:
         assert await storage.partial(begun.turn_id) == reply("First")
         await storage.append(scene.id, [_step(begun, 2)], clock.now(), lease=lease)
         assert await storage.partial(begun.turn_id) == Reply()
+        late = PartialText(lease, reply("First, and more"), step=1)
+        assert await storage.renew([late], _until(clock)) == ()
+        assert await storage.partial(begun.turn_id) == Reply()
 
     async def test_a_deleted_conversation_takes_its_leases_along(
         self, storage: Storage, clock: ManualClock

@@ -41,7 +41,7 @@ from bestchat_server_ext.testing.simulation import Simulation
 
 PROFILE = settings(
     max_examples=300,
-    stateful_step_count=40,
+    stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -76,20 +76,32 @@ decisions = st.sampled_from(
     ]
 )
 
+rarely = st.integers(0, 3).map(lambda number: number == 0)
+"""For what ends a turn: most turns should come further."""
+
 
 class TurnWorld(RuleBasedStateMachine):
     """Everything that can happen around one turn, in any order."""
 
     sim: Simulation
 
-    @initialize(
-        attended=st.booleans(),
+    @initialize()
+    def start(self) -> None:
+        self._begin(Simulation(TOOLS, RULES, step_limit=STEP_LIMIT), STEP_LIMIT)
+
+    @precondition(lambda self: not self.sim.turn.active)
+    @rule(
+        attended=st.sampled_from([True, True, False]),
         limit=st.integers(1, STEP_LIMIT),
         fuse=st.none() | st.integers(0, 3),
     )
-    def start(self, *, attended: bool, limit: int, fuse: int | None) -> None:
-        self.limit = limit
-        self.sim = Simulation(TOOLS, RULES, attended=attended, step_limit=limit, fuse=fuse)
+    def start_another(self, *, attended: bool, limit: int, fuse: int | None) -> None:
+        self.teardown()
+        sim = Simulation(TOOLS, RULES, attended=attended, step_limit=limit, fuse=fuse)
+        self._begin(sim, limit)
+
+    def _begin(self, sim: Simulation, limit: int) -> None:
+        self.sim, self.limit = sim, limit
         self.done: dict[str, ToolResult] = {}
 
     # The model.
@@ -114,9 +126,10 @@ class TurnWorld(RuleBasedStateMachine):
         self.sim.end_stream()
 
     @precondition(lambda self: self.sim.asking)
-    @rule()
-    def break_off(self) -> None:
-        self.sim.break_stream(ProviderError("It broke.").info)
+    @rule(seriously=rarely)
+    def break_off(self, *, seriously: bool) -> None:
+        if seriously:
+            self.sim.break_stream(ProviderError("It broke.").info)
 
     # The tools.
 
@@ -144,9 +157,10 @@ class TurnWorld(RuleBasedStateMachine):
         with pytest.raises(Conflict):
             self.sim.decide(item.id, decision)
 
-    @rule()
-    def cancel(self) -> None:
-        self.sim.cancel()
+    @rule(seriously=rarely)
+    def cancel(self, *, seriously: bool) -> None:
+        if seriously:
+            self.sim.cancel()
 
     @precondition(lambda self: self.sim.inbox)
     @rule(data=st.data())
@@ -159,9 +173,11 @@ class TurnWorld(RuleBasedStateMachine):
         """News that were heard once already, perhaps by another machine, change nothing."""
         self.sim.fuse = None
         before = (self.sim.rows.state, list(self.sim.asked), list(self.sim.runs))
-        for heard in list(self.sim.fed):
+        once = list(self.sim.fed)
+        for heard in once:
             if self._is_over(heard):
                 self.sim.feed(heard)
+        self.sim.fed = once
         assert (self.sim.rows.state, self.sim.asked, self.sim.runs) == before
 
     def _is_over(self, heard: machine.Input) -> bool:
@@ -181,9 +197,10 @@ class TurnWorld(RuleBasedStateMachine):
         self.sim.fuse = commands
 
     @precondition(lambda self: self.sim.machine)
-    @rule()
-    def crash(self) -> None:
-        self.sim.crash()
+    @rule(seriously=rarely)
+    def crash(self, *, seriously: bool) -> None:
+        if seriously:
+            self.sim.crash()
 
     @precondition(lambda self: self.sim.machine is None and self.sim.leased)
     @rule()
@@ -289,8 +306,6 @@ class TurnWorld(RuleBasedStateMachine):
         assert state == self.sim.rows.state
 
     def teardown(self) -> None:
-        if not hasattr(self, "sim"):
-            return
         self.sim.fuse = None
         news = len(self.sim.inbox)
         assert self.sim.settle() <= INPUTS_TO_SETTLE + news
