@@ -36,6 +36,7 @@ class Cells:
     def __init__(self) -> None:
         """Begin with none."""
         self._parent: dict[CellKey, str | None] = {}
+        self._question: dict[CellKey, str] = {}
         self._answer: dict[CellKey, str] = {}
         self._cell_of: dict[str, CellKey] = {}
 
@@ -47,11 +48,16 @@ class Cells:
         if parent is None:
             return Place(root=True)
         before = self._cell_of.get(parent)
-        return Place(parent if before is None else self._answer[before])
+        if before is None:
+            return Place(parent)
+        # A cell that never got an answer is followed behind its question.
+        return Place(self._answer.get(before, self._question[before]))
 
-    def asked(self, cell: CellKey, parent_id: str | None) -> None:
-        """A cell's message was stored behind `parent_id`."""
+    def asked(self, cell: CellKey, message_id: str, parent_id: str | None) -> None:
+        """A cell's message `message_id` was stored behind `parent_id`."""
         self._parent.setdefault(cell, parent_id)
+        self._question[cell] = message_id
+        self._cell_of[message_id] = cell
 
     def answered(self, cell: CellKey, message_id: str) -> None:
         """A cell's answer, whole or partial, is `message_id`."""

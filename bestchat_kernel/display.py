@@ -14,7 +14,7 @@ from bestchat_kernel.markdown import safe_markdown
 from bestchat_server_ext.core.models import Usage
 
 _SHORTEST_PAUSE = 0.02
-_BYTES_PER_SECOND = 300_000
+_BYTES_PER_SECOND = 600_000
 """Well below the server's own limit of a million, which it shares with everything in the cell."""
 
 
@@ -42,7 +42,6 @@ class AnswerView:
         self._screen = screen
         self._clock = clock
         self._pieces: list[str] = []
-        self._size = 0
         self._next = 0.0
         self._dirty = False
 
@@ -54,20 +53,19 @@ class AnswerView:
     def add(self, piece: str) -> None:
         """Take a piece of the answer."""
         self._pieces.append(piece)
-        self._size += len(piece)
         self._dirty = True
 
     def replace(self, text: str) -> None:
         """Take the answer as it was stored, in place of the pieces."""
         if text != self.text:
-            self._pieces, self._size, self._dirty = [text], len(text), True
+            self._pieces, self._dirty = [text], True
 
     def tick(self) -> None:
         """Show what is new, unless the last time was a moment ago."""
         now = self._clock()
         if self._dirty and now >= self._next:
-            self._show(self.text, {})
-            self._next = now + max(_SHORTEST_PAUSE, self._size / _BYTES_PER_SECOND)
+            size = self._show(self.text, {})
+            self._next = now + max(_SHORTEST_PAUSE, size / _BYTES_PER_SECOND)
 
     def finish(self, model: str, label: str, usage: Usage, ending: str = "") -> None:
         """Show all of it, who wrote it, and how it ended if not well."""
@@ -76,13 +74,14 @@ class AnswerView:
         self._show(self.text, {"bestchat": bestchat}, caption)
         self._screen.end()
 
-    def _show(self, text: str, metadata: dict[str, Any], caption: str = "") -> None:
+    def _show(self, text: str, metadata: dict[str, Any], caption: str = "") -> int:
+        """Show a text; give the bytes that it takes on its way."""
         below = f"\n\n*— {caption}*" if caption else ""
         plain = f"\n\n— {caption}" if caption else ""
-        self._screen.show(
-            {"text/markdown": safe_markdown(text) + below, "text/plain": text + plain}, metadata
-        )
+        bundle = {"text/markdown": safe_markdown(text) + below, "text/plain": text + plain}
+        self._screen.show(bundle, metadata)
         self._dirty = False
+        return sum(len(value.encode("utf-8", "replace")) for value in bundle.values())
 
 
 def _counted(usage: Usage) -> dict[str, int]:

@@ -13,8 +13,8 @@ class ChatFailed(Exception):
     """
 
     def __init__(self, error: ChatError) -> None:
-        """Say what `error` says."""
-        super().__init__(str(error))
+        """Say what `error` says; a provider's own words may come in several lines."""
+        super().__init__(" ".join(str(error).split()))
         self.error = error
 
     def _render_traceback_(self) -> list[str]:

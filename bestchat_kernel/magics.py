@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
+import threading
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
@@ -114,8 +117,8 @@ class ChatMagics(Magics):
         if chosen.help:
             print(options.help_text())  # noqa: T201  likewise
             return
-        text = "\n".join(part for part in (rest, cell.strip("\n")) if part.strip())
-        if not text:
+        text = f"{rest}\n{cell}".strip("\n")
+        if not text.strip():
             raise InvalidRequest("There is nothing to ask.", hint="Write a prompt below %%chat.")
         screen = CellScreen(self._shell)
         prepared = prompt.prepare(text, self._variables(), self._shell.ev, raw=chosen.raw)
@@ -157,9 +160,13 @@ class ChatMagics(Magics):
         try:
             _pump(news, view)
         except KeyboardInterrupt:
-            self._stop(news, view)
-            view.finish("stopped")
+            with _undisturbed():
+                self._stop(news, view)
+                view.finish("stopped")
             raise ChatInterrupted("Stopped. What had arrived is kept.") from None
+        except BaseException:  # an alarm of the user's own, for example
+            self._loop.submit(self._session.stop())
+            raise
         try:
             result = future.result()
         except TurnCancelled:
@@ -174,8 +181,20 @@ class ChatMagics(Magics):
     def _stop(self, news: queue.SimpleQueue[Progress | None], view: _Viewer) -> None:
         """Stop the turn everywhere, and take what is kept of it if that comes soon."""
         self._loop.submit(self._session.stop())
-        with suppress(KeyboardInterrupt):  # pressed twice: do not even wait for that
-            _pump(news, view, seconds=STOP_SECONDS)
+        _pump(news, view, seconds=STOP_SECONDS)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let nobody interrupt what an interrupt does; it does not take long."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _pump(
@@ -228,26 +247,42 @@ class _Viewer:
 # Loading.
 
 
-def _keep_one_liners(lines: list[str]) -> list[str]:
-    """Let `%%chat question` stand alone: IPython refuses cell magics without a body."""
-    if len(lines) == 1 and lines[0].startswith("%%chat") and lines[0][6:7].isspace():
-        return [lines[0] if lines[0].endswith("\n") else lines[0] + "\n", "\n"]
-    return lines
+def _take_verbatim(lines: list[str]) -> list[str]:
+    """Call the magic before IPython looks for its own syntax in the text.
+
+    It would take `>>>` for its prompt and away, and refuse `%%chat question` without a body.
+    """
+    first, _, body = "".join(lines).lstrip().partition("\n")
+    command, rest = first[:6], first[6:]
+    if command != "%%chat" or (rest and not rest[0].isspace()):
+        return lines
+    text = body or "\n"  # IPython refuses an empty one
+    return [f"get_ipython().run_cell_magic('chat', {rest.strip()!r}, {text!r})\n"]
+
+
+# Who asks whether a cell is complete shall still see the cell magic, which a blank line ends.
+_take_verbatim.has_side_effects = True  # type: ignore[attr-defined]  # the name is IPython's
+
+
+_loaded: WeakKeyDictionary[InteractiveShell, ChatMagics] = WeakKeyDictionary()
+"""Kept over `%reload_ext`, which is no reason to begin another conversation."""
 
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics."""
-    loop = loop_thread()
-    session = ChatSession(os.environ)
-    at_exit(session.close)
-    shell.register_magics(ChatMagics(shell, loop, session))
-    if _keep_one_liners not in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.insert(0, _keep_one_liners)
+    magics = _loaded.get(shell)
+    if magics is None:
+        session = ChatSession(os.environ)
+        at_exit(session.close)
+        magics = _loaded[shell] = ChatMagics(shell, loop_thread(), session)
+    shell.register_magics(magics)
+    if _take_verbatim not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.insert(0, _take_verbatim)
 
 
 def unload(shell: InteractiveShell) -> None:
     """Take the magics away again."""
     for kind in ("cell", "line"):
         shell.magics_manager.magics[kind].pop("chat", None)
-    if _keep_one_liners in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.remove(_keep_one_liners)
+    if _take_verbatim in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(_take_verbatim)

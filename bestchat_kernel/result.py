@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bestchat_server_ext.core.models import Usage
 
-_FENCE = re.compile(
-    r"^(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<body>.*?)^ {0,3}(?P=fence)[`~]*[ \t]*$",
-    re.MULTILINE | re.DOTALL,
+_LINE_END = re.compile(r"\r\n?|\n")
+_OPENING = re.compile(
+    r"(?P<lead>[ \t]*(?:(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]))[ \t]*)*)"
+    r"(?P<marks>`{3,}(?=[^`]*$)|~{3,}).*"
 )
 
 
@@ -33,9 +35,42 @@ class ChatResult:
 
     @property
     def code(self) -> list[str]:
-        """The bodies of the answer's fenced code blocks, in order."""
-        return [match["body"].removesuffix("\n") for match in _FENCE.finditer(self.text)]
+        """The bodies of the answer's fenced code blocks, in order.
+
+        Without the indentation of the lists and the marks of the quotations that they stand in.
+        One that broke off counts as well.
+        """
+        return list(_blocks(self.text))
 
     def __str__(self) -> str:
         """The answer."""
         return self.text
+
+
+def _blocks(text: str) -> Iterator[str]:
+    opening: re.Match[str] | None = None
+    body: list[str] = []
+    for line in _LINE_END.split(text):
+        if opening is None:
+            opening, body = _OPENING.fullmatch(line), []
+            continue
+        inside = _inside(line, opening["lead"])
+        if _closes(inside, opening["marks"]):
+            yield "\n".join(body)
+            opening = None
+        else:
+            body.append(inside)
+    if opening is not None and body:
+        yield "\n".join(body)
+
+
+def _inside(line: str, lead: str) -> str:
+    """A line without what stands before its block: white space, and marks of quotations."""
+    before = " \t>" if ">" in lead else " \t"
+    stripped = line.lstrip(before)
+    return line[min(len(lead), len(line) - len(stripped)) :]
+
+
+def _closes(line: str, marks: str) -> bool:
+    bare = line.strip(" \t")
+    return bare.startswith(marks) and not bare.strip(marks[0]) and not line.startswith("    ")

@@ -5,20 +5,22 @@ Runs on the loop thread. What happens in a turn is reported to a sink, which the
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from bestchat_kernel.cells import CellKey, Cells
+from bestchat_kernel.cells import CellKey, Cells, Place
 from bestchat_kernel.connect import Connection, connect
 from bestchat_kernel.result import ChatResult
 from bestchat_server_ext.api import conversations, models, system, turns
 from bestchat_server_ext.api.frames import ServerFrame, Snapshot
 from bestchat_server_ext.core import events as ev
-from bestchat_server_ext.core.conversation import Conversation
+from bestchat_server_ext.core.conversation import Conversation, Turn
 from bestchat_server_ext.core.errors import (
     ChatError,
+    InternalError,
     NotFound,
     TurnCancelled,
     TurnInterrupted,
@@ -94,7 +96,21 @@ class _Turn:
     answers: list[Message] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     proposed: dict[str, ToolExecution] = field(default_factory=dict)
+    growing: MessageId | None = None
     ended: ev.TurnEnded | None = None
+
+    @property
+    def text(self) -> str:
+        """All that the model has said so far."""
+        return "\n\n".join(answer.text for answer in self.answers if answer.text)
+
+
+@dataclass
+class _Asking:
+    """One call of `ask`, so that it can be stopped before there is a turn."""
+
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    turn_id: TurnId | None = None
 
 
 class ChatSession:
@@ -106,14 +122,16 @@ class ChatSession:
         self._connection: Connection | None = None
         self._conversation_id: ConversationId | None = None
         self._cells: dict[ConversationId, Cells] = {}
-        self._running: TurnId | None = None
-        self._stopping = False
+        self._asking: list[_Asking] = []
+        self._one_at_a_time = asyncio.Lock()
+        self._connecting = asyncio.Lock()
 
     async def connection(self) -> Connection:
         """The door, opened at the first call."""
-        if self._connection is None:
-            self._connection = await connect(self._environ)
-        return self._connection
+        async with self._connecting:
+            if self._connection is None:
+                self._connection = await connect(self._environ)
+            return self._connection
 
     async def close(self) -> None:
         """Let go of client or services."""
@@ -129,39 +147,62 @@ class ChatSession:
         Raises:
             ChatError: there is no answer. `TurnCancelled` after `stop`.
         """
-        self._stopping = False
-        connection = await self.connection()
+        asking = _Asking()
+        self._asking.append(asking)
+        try:
+            # A cell that was stopped does not wait for long; its turn may still be ending.
+            async with self._one_at_a_time:
+                return await self._ask(question, sink, asking)
+        finally:
+            self._asking.remove(asking)
+
+    async def _ask(self, question: Question, sink: Sink, asking: _Asking) -> ChatResult:
+        await self.connection()
+        if asking.stopped.is_set():
+            raise TurnCancelled("The cell was stopped before it had asked.")
         conversation_id = await self._choose(question)
         cells = self._cells.setdefault(conversation_id, Cells())
-        place = cells.place(question.cell)
-        ticket = await connection.client.call(
-            turns.start,
-            turns.StartTurn(
-                conversation_id=conversation_id,
-                request_id=RequestId(uuid.uuid4().hex),
-                text=question.text,
-                model=question.model,
-                parent_id=MessageId(place.parent_id) if place.parent_id else None,
-                root=place.root,
-                attended=connection.attended,
-            ),
-        )
-        self._running = ticket.turn_id
-        try:
-            if self._stopping:
-                await self.stop()
-            sink(Began(ticket.model, ticket.label))
-            turn = await self._follow(conversation_id, ticket, cells, question.cell, sink)
-        finally:
-            self._running = None
+        ticket = await self._start(conversation_id, question, cells.place(question.cell))
+        asking.turn_id = ticket.turn_id
+        if asking.stopped.is_set():
+            await self._cancel(ticket.turn_id)
+        sink(Began(ticket.model, ticket.label))
+        turn = await self._follow(conversation_id, ticket, cells, question.cell, sink)
         return self._conclude(turn, conversation_id)
+
+    async def _start(
+        self, conversation_id: ConversationId, question: Question, place: Place
+    ) -> turns.TurnTicket:
+        connection = await self.connection()
+        request = turns.StartTurn(
+            conversation_id=conversation_id,
+            request_id=RequestId(uuid.uuid4().hex),
+            text=question.text,
+            model=question.model,
+            parent_id=MessageId(place.parent_id) if place.parent_id else None,
+            root=place.root,
+            attended=connection.attended,
+        )
+        try:
+            return await connection.client.call(turns.start, request)
+        except NotFound as error:
+            if error.info.field:
+                raise
+            raise NotFound(
+                "The conversation of this notebook was deleted.",
+                hint="Begin another one with --new.",
+            ) from error
 
     async def stop(self) -> None:
         """Stop the turn that is running, or is about to."""
-        self._stopping = True
-        if self._running is not None:
-            connection = await self.connection()
-            await connection.client.call(turns.cancel, turns.CancelTurn(self._running))
+        for asking in list(self._asking):
+            asking.stopped.set()
+            if asking.turn_id is not None:
+                await self._cancel(asking.turn_id)
+
+    async def _cancel(self, turn_id: TurnId) -> None:
+        connection = await self.connection()
+        await connection.client.call(turns.cancel, turns.CancelTurn(turn_id))
 
     async def _follow(
         self,
@@ -262,12 +303,10 @@ class ChatSession:
 def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:
     """Let one frame change the turn, and tell the sink what a person can see of it."""
     if isinstance(frame, ev.Delta):
-        if frame.turn_id == turn.turn_id and frame.kind == "text":
-            sink(Grew(frame.text))
+        _take_delta(turn, frame, sink)
         return
     if isinstance(frame, Snapshot):
-        for message in frame.state.messages.values():
-            _take_message(turn, message, sink)
+        _take_snapshot(turn, frame, sink)
         return
     if not isinstance(frame, ev.Envelope):
         return
@@ -286,12 +325,52 @@ def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:
             pass
 
 
-def _take_message(turn: _Turn, message: Message, sink: Sink) -> None:
-    if message.turn_id != turn.turn_id or message.role != "assistant":
+def _take_delta(turn: _Turn, delta: ev.Delta, sink: Sink) -> None:
+    if delta.turn_id != turn.turn_id or delta.kind != "text":
         return
+    apart = "\n\n" if delta.message_id != turn.growing and turn.text else ""
+    turn.growing = delta.message_id
+    sink(Grew(apart + delta.text))
+
+
+def _take_message(turn: _Turn, message: Message, sink: Sink) -> None:
+    if _keep_answer(turn, message):
+        sink(Stored(turn.text))
+
+
+def _keep_answer(turn: _Turn, message: Message) -> bool:
+    if message.turn_id != turn.turn_id or message.role != "assistant":
+        return False
     turn.answers.append(message)
     turn.usage += message.usage or Usage()
-    sink(Stored("\n\n".join(answer.text for answer in turn.answers if answer.text)))
+    return True
+
+
+def _take_snapshot(turn: _Turn, snapshot: Snapshot, sink: Sink) -> None:
+    """Forget what was there: this is all of it, perhaps with the end of the turn in it."""
+    turn.answers, turn.usage, turn.growing = [], Usage(), None
+    for message in snapshot.state.messages.values():
+        _keep_answer(turn, message)
+    sink(Stored(turn.text))
+    for execution in snapshot.state.executions.values():
+        if execution.turn_id == turn.turn_id:
+            turn.proposed[execution.id] = execution
+    turn.ended = _ending(snapshot.state.turns.get(turn.turn_id))
+
+
+def _ending(turn: Turn | None) -> ev.TurnEnded | None:
+    """The event that ended a turn, from what is stored of it."""
+    if turn is None or turn.active:
+        return None
+    match turn.state:
+        case "failed":
+            return ev.TurnFailed(turn.id, turn.error or InternalError().info)
+        case "cancelled":
+            return ev.TurnCancelled(turn.id)
+        case "interrupted":
+            return ev.TurnInterrupted(turn.id)
+        case _:
+            return ev.TurnFinished(turn.id)
 
 
 def _remember(event: ev.Event, ticket: turns.TurnTicket, cells: Cells, cell: CellKey) -> None:
@@ -299,6 +378,6 @@ def _remember(event: ev.Event, ticket: turns.TurnTicket, cells: Cells, cell: Cel
     if not isinstance(event, ev.MessageAdded) or event.message.turn_id != ticket.turn_id:
         return
     if event.message.id == ticket.message_id:
-        cells.asked(cell, event.message.parent_id)
+        cells.asked(cell, event.message.id, event.message.parent_id)
     else:
         cells.answered(cell, event.message.id)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+import secrets
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +142,119 @@ async def open_here(environ: dict[str, str]) -> AsyncIterator[OpenApplication]:
 @pytest.fixture
 async def application(open_here: OpenApplication) -> Application:
     return await open_here()
+
+
+class JupyterServer:
+    """A real Jupyter Server in a process of its own, with a home of its own."""
+
+    def __init__(self, folder: Path, base_url: str = "/", *options: str, **more: str) -> None:
+        """Start it, and wait until it takes requests.
+
+        `options` are its own, `more` are variables of its environment.
+        """
+        self.folder, self.data_dir = folder, folder / "data"
+        self.token = secrets.token_hex(16)
+        self.log: list[str] = []
+        write(Script((ScriptTurn(((Echo(),),)),)), folder / "scripts" / "echo.json")
+        (folder / "root").mkdir()
+        settings = {"ServerApp": {"jpserver_extensions": dict.fromkeys(STRANGERS, False)}}
+        (folder / "jupyter_config_dir").mkdir()
+        (folder / "jupyter_config_dir" / "jupyter_server_config.json").write_text(
+            json.dumps(settings)
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}{base_url}"
+        self._listening = threading.Event()
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", START, f"--ServerApp.port={port}"),
+                *("--no-browser", "--allow-root", "--ServerApp.port_retries=0"),
+                *("--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder / 'root'}"),
+                *(f"--IdentityProvider.token={self.token}", f"--ServerApp.base_url={base_url}"),
+                *options,
+            ],
+            env=jupyter_environment(folder) | more,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+        assert self._listening.wait(60), "".join(self.log)
+        while True:  # it says so a moment before it is true
+            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+                break
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            if "is running at" in line:
+                self._listening.set()
+        self._process.stderr.close()
+
+    @property
+    def alarms(self) -> list[str]:
+        """What must never stand in its log."""
+        return [line for line in self.log if "Traceback" in line or "Uncaught" in line]
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._process.terminate()
+        assert self._process.wait(20) in {0, -15}
+        self._reading.join(10)
+
+
+STRANGERS = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "notebook_shim")
+"""Extensions that take their time to load and have no part in this."""
+
+START = """
+import socket, sys
+from bestchat_server_ext.web import socket as events
+from jupyter_server.serverapp import main
+
+def watch(event, given):
+    if event == "socket.connect" and given[0].family in (socket.AF_INET, socket.AF_INET6):
+        if given[1][0] not in ("127.0.0.1", "::1", "localhost"):
+            print("Uncaught call to the outside:", given[1], file=sys.stderr, flush=True)
+
+sys.addaudithook(watch)
+events.HEARTBEAT_SECONDS = 0.2
+main()
+"""
+
+
+def jupyter_environment(folder: Path) -> dict[str, str]:
+    """An environment without keys, servers or anybody's configuration in it."""
+    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH")
+    own = {name: os.environ[name] for name in kept if name in os.environ}
+    places = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    own |= {name: str(folder / name.lower()) for name in places}
+    own["BESTCHAT_DATA_DIR"] = str(folder / "data")
+    own["BESTCHAT_SCRIPTS_DIR"] = str(folder / "scripts")
+    own["BESTCHAT_DEFAULT_MODEL"] = "scripted/echo"
+    return own
+
+
+StartJupyter = Callable[..., JupyterServer]
+
+
+@pytest.fixture(scope="session")
+def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartJupyter]:
+    """Start a Jupyter Server; it is stopped when all tests are over."""
+    with ExitStack() as stack:
+
+        def start(base_url: str = "/", *options: str, **more: str) -> JupyterServer:
+            server = JupyterServer(tmp_path_factory.mktemp("jupyter"), base_url, *options, **more)
+            stack.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def jupyter(start_jupyter: StartJupyter) -> JupyterServer:
+    """The server that most tests share."""
+    return start_jupyter()

@@ -311,6 +311,8 @@ def apply_execution(execution: ToolExecution, event: ev.Event) -> ToolExecution:
         case ev.ApprovalRequested():
             return _step(execution, "waiting")
         case ev.ApprovalAnswered(decision=decision):
+            if execution.decision is not None and decision.by != "system":
+                raise _decided(execution)  # the first answer counts, until the turn is stopped
             execution = msgspec.structs.replace(execution, decision=decision)
             if decision.verdict == "approve":
                 return _step(execution, "approved")
@@ -328,20 +330,24 @@ def _step(
     execution: ToolExecution, state: ExecutionState, result: ToolResult | None = None
 ) -> ToolExecution:
     if execution.state not in _BEFORE[state]:
-        raise Conflict(
-            f"This tool call is {execution.state} already.",
-            hint="Look at the conversation again: somebody else has decided.",
-        )
+        raise _decided(execution)
     return msgspec.structs.replace(execution, state=state, result=result)
+
+
+def _decided(execution: ToolExecution) -> Conflict:
+    return Conflict(
+        f"This tool call is {execution.state} already.",
+        hint="Look at the conversation again: somebody else has decided.",
+    )
 
 
 def _refusal(by: str, reason: str) -> str:
     """What the model is told about a call that did not happen."""
     match by:
-        case "user":
-            text = "The user rejected this call."
         case "policy":
             text = "The policy does not allow this call."
-        case _:
+        case "system":
             text = "This call did not run."
+        case _:  # a person, with whichever credential
+            text = "The user rejected this call."
     return f"{text} {reason}".strip() + " Do not try it again unless the user asks for it."

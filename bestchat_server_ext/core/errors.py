@@ -262,16 +262,25 @@ def _family(root: type[ChatError]) -> list[type[ChatError]]:
     return [root, *(member for child in root.__subclasses__() for member in _family(child))]
 
 
+_GENERAL: dict[str, type[ChatError]] = {
+    "invalid": InvalidRequest,
+    "denied": NotAllowed,
+    "missing": NotFound,
+    "conflict": Conflict,
+    "limited": LimitReached,
+    "upstream": ProviderError,
+    "unavailable": Unavailable,
+}
+
+
 def from_info(info: ErrorInfo) -> ChatError:
     """Rebuild the error that `info` was made from.
 
     A code that this version does not know (the other side may be newer) becomes the nearest
-    relative: the first class of the same kind.
+    relative: the general class of its kind.
     """
-    classes = [member for member in _family(ChatError) if member is not ChatError]
-    named = [member for member in classes if member.code == info.code]
-    related = [member for member in classes if member.kind == info.kind]
-    error_class = (named or related or [InternalError])[0]
+    named = [member for member in _family(ChatError)[1:] if member.code == info.code]
+    error_class = named[0] if named else _GENERAL.get(info.kind, InternalError)
     error = error_class.__new__(error_class)
     Exception.__init__(error, info.text)
     error.info = info

@@ -6,7 +6,7 @@ database indexes stay dense, and opaque to everyone outside.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NewType
 from uuid import UUID
@@ -23,6 +23,8 @@ RequestId = NewType("RequestId", str)
 LOCAL_OWNER = OwnerId("local")
 """The one owner there is wherever no identity provider gives names."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)  # floats of seconds would lose some
 _MILLISECONDS = 48
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -33,7 +35,7 @@ def uuid7(at: datetime, entropy: bytes) -> str:
 
     Time and randomness are arguments because core has neither a clock nor a dice.
     """
-    milliseconds = int(at.timestamp() * 1000) & ((1 << _MILLISECONDS) - 1)
+    milliseconds = ((at - _EPOCH) // _MILLISECOND) & ((1 << _MILLISECONDS) - 1)
     noise = int.from_bytes(entropy[:10], "big")
     random_a, random_b = (noise >> 62) & 0xFFF, noise & ((1 << 62) - 1)
     return str(UUID(int=milliseconds << 80 | _VERSION_7 | random_a << 64 | _VARIANT | random_b))
@@ -52,7 +54,7 @@ def derived_id(origin: str, *path: str | int) -> str:
 
 def created_at(identifier: str) -> datetime:
     """The moment, in UTC and to the millisecond, at which a UUIDv7 was made."""
-    return datetime.fromtimestamp((UUID(identifier).int >> 80) / 1000, tz=UTC)
+    return _EPOCH + (UUID(identifier).int >> 80) * _MILLISECOND
 
 
 def is_id(text: str) -> bool:

@@ -29,13 +29,12 @@ class Draft:
     """The answer of one step while it streams."""
 
     def __init__(
-        self, turn_id: TurnId, message_id: MessageId, conversation_id: ConversationId, seq: int
+        self, turn_id: TurnId, message_id: MessageId, conversation_id: ConversationId
     ) -> None:
-        """Begin an empty answer; `seq` is the number of the event that announced it."""
+        """Begin an empty answer."""
         self.conversation_id = conversation_id
         self.turn_id = turn_id
         self.message_id = message_id
-        self.seq = seq
         self._builder = ReplyBuilder()
         self._pending: list[TextChunk | ReasoningChunk] = []
         self._arrived = asyncio.Event()
@@ -59,7 +58,7 @@ class Draft:
             pump.cancel()
             with suppress(asyncio.CancelledError):
                 await pump
-        await self.flush(bus)
+            await self.flush(bus)  # also where the stream broke off: what has arrived counts
         return self._builder.finish()
 
     def _take(self, chunks: Sequence[Chunk]) -> None:

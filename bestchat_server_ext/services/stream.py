@@ -72,6 +72,10 @@ class StreamService:
         appended = await self._storage.append(
             conversation_id, events, moment, lease=lease, claim=claim
         )
+        draft = self._drafts.get(conversation_id)
+        if draft is not None and draft.told_by(events):
+            # Before anybody can know of the message: its pieces would come on top of it.
+            self.close_draft(draft)
         await self._publish(conversation_id, appended.envelopes)
         return appended
 
@@ -164,15 +168,16 @@ class StreamService:
     async def _catch_up(
         self, conversation_id: ConversationId, reader: _Reader
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
+        # As of now: of one that begins later, the subscription has everything; and one that ends
+        # meanwhile is still needed where what is read from storage does not hold its message.
+        draft = self._drafts.get(conversation_id)
         newest = await self._storage.seq(conversation_id)
         if reader.seq is None or newest - reader.seq > REPLAY_LIMIT or reader.seq > newest:
             yield await self._snapshot(conversation_id, reader)
         else:
             async for frame in self._replay(conversation_id, reader):
                 yield frame
-        draft = self._drafts.get(conversation_id)
-        # A draft announced after what was just read: its deltas are all in the subscription.
-        if draft is not None and draft.seq <= (reader.seq or 0):
+        if draft is not None:
             for delta in draft.after(*reader.position_in(draft)):
                 if reader.wants_delta(delta):
                     yield delta

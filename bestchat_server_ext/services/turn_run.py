@@ -72,7 +72,6 @@ class TurnRun:
         self._machine = turn_machine
         self.lease = lease
         self._seq = seq
-        self._announced = seq
         self._heard: set[int] = set()
         self._inbox: asyncio.Queue[Callable[[], Awaitable[machine.Input]]] = asyncio.Queue()
         self._draft: Draft | None = None
@@ -186,9 +185,7 @@ class TurnRun:
                 await self._append(command)
             case machine.AskModel():
                 # Before the task runs: whoever stops it must not find the answer before this one.
-                self._draft = Draft(
-                    self.lease.turn_id, command.message_id, self.conversation_id, self._announced
-                )
+                self._draft = Draft(self.lease.turn_id, command.message_id, self.conversation_id)
                 task = asyncio.create_task(self._ask(command, self._draft), name="bestchat-ask")
                 self._asking = task
             case machine.CancelModel():
@@ -206,14 +203,10 @@ class TurnRun:
                 assert_never(command)
 
     async def _append(self, command: machine.Append) -> None:
-        if self._draft is not None and self._draft.told_by(command.events):
-            # From here on late readers get the message: its pieces would come on top of it.
-            self._wheel.stream.close_draft(self._draft)
         appended = await self._wheel.stream.append(
             self.conversation_id, command.events, lease=self.lease
         )
         first, last = appended.envelopes[0], appended.envelopes[-1]
-        self._announced = last.seq
         if first.seq == self._seq + 1:
             self._seq = last.seq
         else:

@@ -236,6 +236,8 @@ class Simulation:
             try:
                 self._carry_out(command)
             except Conflict:
+                unheard = any(isinstance(news, machine.ApprovalGiven) for news in self.inbox)
+                assert unheard, "a write does not fit although the machine knows all decisions"
                 self.conflicts += 1
                 self.crash()
                 return done
@@ -339,6 +341,7 @@ class Simulation:
         approved = stored.decision is not None and stored.decision.verdict == "approve"
         assert approved, "a tool was run that nobody approved"
         assert all(run.id != execution.id for run in self.runs), "a tool was run twice"
+        execution.effective.parsed()  # raises where the arguments cannot be read
         self.runs.append(execution)
         self.running[execution.id] = execution
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import (
@@ -63,8 +64,11 @@ class _InsideJupyter:
     """Lets BestChat tokens pass where Jupyter would ask for a cookie's XSRF token."""
 
     def check_xsrf_cookie(self) -> None:
-        """Bearer tokens bypass XSRF, cookies never; without either there is nothing to abuse."""
-        anonymous = getattr(self, "current_user", None) is None
+        """Bearer tokens bypass XSRF, cookies never; without either there is nothing to abuse.
+
+        Called twice: by Tornado, when nobody knows yet who asks, and then by Jupyter.
+        """
+        anonymous = getattr(self, "_jupyter_current_user", self) is None
         if bearer(self) is None and not anonymous:  # type: ignore[arg-type]  # a handler's mixin
             super().check_xsrf_cookie()  # type: ignore[misc]  # likewise
 
@@ -104,6 +108,8 @@ class JupyterEventsSocket(_InsideJupyter, WebSocketMixin, EventsSocket, JupyterH
         """Let in who is known; the handler itself sees to authentication."""
         await super().get(*args, **kwargs)
 
+
+_ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
 
 OPTIONS = ("data_dir", "default_model", "scripts_dir", "step_limit")
 """The names of all options. Said again here because `settings` takes its time to load."""
@@ -154,8 +160,12 @@ class BestChat(ExtensionApp):
 
     def _url(self) -> str:
         """The server's address as a kernel on the same machine reaches it."""
-        url: str = self._server.local_url
-        return url.partition("?")[0]
+        # `local_url` will not do: its path is the page that a browser opens first.
+        url = urlsplit(self._server.connection_url)
+        if self._server.ip in _ANY_ADDRESS:
+            host = "[::1]" if ":" in self._server.ip else "127.0.0.1"
+            url = url._replace(netloc=f"{host}:{self._server.port}")
+        return url.geturl()
 
     def current_activity(self) -> bool:
         """Running turns count as activity, so that no culler stops a working server."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +22,18 @@ from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
 from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 from bestchat_server_ext.adapters.storage_sql import open_database
 from bestchat_server_ext.adapters.tools_server import FunctionTools
+from bestchat_server_ext.api import approvals, conversations, turns
 from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.client.base import Client
+from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.client.remote import RemoteClient
+from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.access import EVERY_SCOPE
-from bestchat_server_ext.core.ids import LOCAL_OWNER, TokenId
-from bestchat_server_ext.core.tokens import digest
+from bestchat_server_ext.core.conversation import ConversationState, Turn
+from bestchat_server_ext.core.ids import LOCAL_OWNER, ConversationId, RequestId, TokenId, TurnId
+from bestchat_server_ext.core.messages import ToolResultPart
+from bestchat_server_ext.core.tokens import digest, new_token
+from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.services.context import ContextManager
@@ -38,12 +47,12 @@ from bestchat_server_ext.services.turns import TurnService
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.web.door import Door, TokenAuthenticator
 from bestchat_server_ext.web.routes import routes
+from bestchat_server_ext.web.socket import EventsSocket
 
-TOKEN = "bc_a-token-of-the-tests"
 
-
-async def add_user_token(application: Application, token: str = TOKEN) -> None:
+async def add_user_token(application: Application) -> str:
     """A token that may do everything as the local user."""
+    token = new_token(secrets.token_bytes(32))
     clock = application.tokens._clock
     record = TokenRecord(
         id=TokenId(clock.new_id()),
@@ -54,31 +63,58 @@ async def add_user_token(application: Application, token: str = TOKEN) -> None:
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     await application.tokens._store.add(record)
+    return token
 
 
-Serve = Callable[[Application], Awaitable[str]]
+class Serve:
+    """Plain Tornado servers of this process."""
 
+    def __init__(self) -> None:
+        self._servers: list[HTTPServer] = []
+        self._sockets: set[EventsSocket] = set()
 
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Put an application behind plain Tornado; gives the base URL."""
-    servers: list[HTTPServer] = []
+    async def __call__(self, application: Application) -> str:
+        """Put an application behind a server; gives the base URL."""
 
-    async def start(application: Application) -> str:
         async def build() -> Application:
             return application
 
+        sockets = self._sockets
+
+        class Watched(EventsSocket):
+            def open(self, *args: str, **kwargs: str) -> None:
+                super().open(*args, **kwargs)
+                sockets.add(self)
+
         door = Door(build)
-        server = HTTPServer(TornadoApplication(routes("/", door, TokenAuthenticator(door))))
-        servers.append(server)
+        paths = routes("/", door, TokenAuthenticator(door), events=Watched)
+        server = HTTPServer(TornadoApplication(paths))
+        self._servers.append(server)
         socket, port = bind_unused_port()
         server.add_socket(socket)
         return f"http://127.0.0.1:{port}/"
 
-    yield start
-    for server in servers:
-        server.stop()
-        await server.close_all_connections()
+    def break_lines(self) -> None:
+        """Cut all WebSockets, without a word; new ones are taken."""
+        while self._sockets:
+            connection = self._sockets.pop().ws_connection
+            if connection is not None:
+                connection.stream.close()
+
+    async def stop(self) -> None:
+        """Take no connections any more, and cut those that there are."""
+        for server in self._servers:
+            server.stop()
+        self.break_lines()
+        for server in self._servers:
+            await server.close_all_connections()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    servers = Serve()
+    yield servers
+    await servers.stop()
 
 
 @pytest.fixture
@@ -87,14 +123,28 @@ async def connect(serve: Serve) -> AsyncIterator[Callable[[Application], Awaitab
     clients: list[RemoteClient] = []
 
     async def open_client(application: Application) -> RemoteClient:
-        await add_user_token(application)
-        client = RemoteClient(await serve(application), TOKEN)
+        token = await add_user_token(application)
+        client = RemoteClient(await serve(application), token)
         clients.append(client)
         return client
 
     yield open_client
     for client in clients:
         await client.close()
+
+
+@pytest.fixture(params=["in process", "http"])
+def door(
+    request: pytest.FixtureRequest, connect: Callable[[Application], Awaitable[RemoteClient]]
+) -> Callable[[Application], Awaitable[Client]]:
+    """A client of an application of this process, through each door in turn."""
+
+    async def open_client(application: Application) -> Client:
+        if request.param == "http":
+            return await connect(application)
+        return InProcessClient(application)
+
+    return open_client
 
 
 @dataclass
@@ -124,13 +174,9 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
         ) -> House:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
-            stream = StreamService(
-                database.storage, MemoryBus(capacity), MemoryCache(clock), clock
-            )
+            stream = StreamService(database.storage, MemoryBus(capacity), MemoryCache(clock), clock)
             entries = [ProviderEntry("scripted", ScriptedProvider(scripts_dir, clock))]
-            providers = ProviderRegistry(
-                entries, EnvSecrets({}), database.storage, "scripted/echo"
-            )
+            providers = ProviderRegistry(entries, EnvSecrets({}), database.storage, "scripted/echo")
             tools = ToolExecutor([FunctionTools(functions)], rules)
             wheel = Wheel(database.storage, stream, ContextManager(), providers, tools)
             services = Services(
@@ -146,3 +192,95 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             return House(application, clock, stream, services.turns)
 
         yield put_together
+
+
+class Talk:
+    """One conversation, as one client sees it."""
+
+    def __init__(self, client: Client, conversation_id: ConversationId) -> None:
+        self.client = client
+        self.id = conversation_id
+
+    def seen_by(self, client: Client) -> Talk:
+        return Talk(client, self.id)
+
+    async def ask(self, model: str, text: str = "Go.", **more: Any) -> turns.TurnTicket:
+        more.setdefault("request_id", RequestId(f"request of {text}"))
+        request = turns.StartTurn(conversation_id=self.id, text=text, model=model, **more)
+        return await self.client.call(turns.start, request)
+
+    async def until(self, *kinds: type, count: int = 1) -> list[ev.Event]:
+        """All events up to the one that makes `count` of these kinds."""
+        seen: list[ev.Event] = []
+        async with aclosing(self.client.follow(self.id, 0)) as frames:
+            async for frame in frames:
+                if isinstance(frame, ev.Envelope):
+                    seen.append(frame.event)
+                if sum(isinstance(event, kinds) for event in seen) == count:
+                    return seen
+        raise AssertionError(f"never came: {kinds}")
+
+    async def until_text(self, text: str) -> None:
+        """Wait until so much of an answer was streamed."""
+        heard = ""
+        async with aclosing(self.client.follow(self.id)) as frames:
+            async for frame in frames:
+                heard += frame.text if isinstance(frame, ev.Delta) else ""
+                if heard == text:
+                    return
+
+    async def pending(self) -> tuple[ToolExecution, ...]:
+        listed = await self.client.call(approvals.list_, approvals.ListApprovals(self.id))
+        return listed.executions
+
+    async def answer(self, execution: ToolExecution, verdict: Any, **more: Any) -> ToolExecution:
+        request = approvals.AnswerApproval(execution.id, verdict, **more)
+        return await self.client.call(approvals.answer, request)
+
+    async def state(self) -> ConversationState:
+        return await self.client.call(conversations.get, conversations.GetConversation(self.id))
+
+    async def turn(self, turn_id: TurnId) -> Turn:
+        return await self.client.call(turns.get, turns.GetTurn(turn_id))
+
+    async def cancel(self, turn_id: TurnId) -> Turn:
+        return await self.client.call(turns.cancel, turns.CancelTurn(turn_id))
+
+    async def answers(self) -> list[str]:
+        messages = (await self.state()).messages.values()
+        return [message.text for message in messages if message.role == "assistant"]
+
+    async def results(self) -> list[tuple[str, str]]:
+        """What the model was told of its calls: call id and text."""
+        parts = [part for item in (await self.state()).messages.values() for part in item.parts]
+        return [
+            (part.call_id, part.result.content)
+            for part in parts
+            if isinstance(part, ToolResultPart)
+        ]
+
+    async def executions(self) -> list[ToolExecution]:
+        return list((await self.state()).executions.values())
+
+
+@pytest.fixture
+def begin() -> Callable[[Client], Awaitable[Talk]]:
+    """Begin a conversation."""
+
+    async def make(client: Client) -> Talk:
+        made = await client.call(conversations.create, conversations.CreateConversation())
+        return Talk(client, made.id)
+
+    return make
+
+
+@pytest.fixture
+def idle() -> Callable[[Application], Awaitable[None]]:
+    """Wait until no turn runs in this process any more."""
+
+    async def until_idle(application: Application) -> None:
+        tasks = application._services.turns._tasks
+        while tasks:
+            await asyncio.wait(list(tasks.values()))
+
+    return until_idle

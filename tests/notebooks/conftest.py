@@ -145,7 +145,10 @@ class Kernel:
         self.manager = KernelManager(
             kernel_name="python3", connection_file=str(folder / "connection.json")
         )
-        self.manager.start_kernel(env=dict(environ), cwd=str(folder))
+        self._log = (folder / "kernel.log").open("w")
+        self.manager.start_kernel(
+            env=dict(environ), cwd=str(folder), stdout=self._log, stderr=self._log
+        )
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         try:
@@ -188,13 +191,18 @@ class Kernel:
         if self.manager.has_kernel:
             self.manager.shutdown_kernel(now=True)
         self.manager.cleanup_resources()
+        self._log.close()
 
     # What is stored.
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """What the database has."""
+        """What the database has; nothing while it is still being made."""
         path = self.data_dir / "bestchat.sqlite3"
+        if not path.exists():
+            return []
         with closing(sqlite3.connect(path, timeout=5)) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'turns'").fetchone():
+                return []
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query, values)]
 
@@ -203,9 +211,21 @@ class Kernel:
         rows = self.rows("SELECT role, parts FROM messages ORDER BY created_at, created_seq")
         return [(row["role"], _text(row["parts"])) for row in rows]
 
+    def partial(self) -> str | None:
+        """What is stored of the last turn's answer, for the case that its process dies."""
+        partial: str | None = self.turn().get("partial")
+        return partial
+
+    def expire_lease(self) -> None:
+        """Let the time pass after which a silent process loses its turns."""
+        with closing(sqlite3.connect(self.data_dir / "bestchat.sqlite3", timeout=5)) as database:
+            database.execute("UPDATE turns SET lease_until = '2026-01-01 00:00:00.000000'")
+            database.commit()
+
     def turn(self) -> dict[str, Any]:
         """The last turn."""
-        return self.rows("SELECT * FROM turns ORDER BY started_at DESC, id DESC LIMIT 1")[0]
+        newest = self.rows("SELECT * FROM turns ORDER BY started_at DESC, id DESC LIMIT 1")
+        return newest[0] if newest else {}
 
 
 def _text(parts: str) -> str:
@@ -229,6 +249,12 @@ def start_kernel(tmp_path: Path) -> Iterator[StartKernel]:
     yield start
     for kernel in kernels:
         kernel.close()
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> dict[str, str]:
+    """An environment for any other child process."""
+    return environment(tmp_path)
 
 
 @pytest.fixture

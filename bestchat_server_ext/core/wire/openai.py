@@ -269,6 +269,8 @@ def _encode_message(message: Message) -> list[JsonObject]:
             }
             for call in calls
         ]
+    elif not encoded["content"]:
+        return []  # stopped while it was thinking; servers refuse a message that says nothing
     return [encoded]
 
 

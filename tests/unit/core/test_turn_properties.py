@@ -76,8 +76,7 @@ decisions = st.sampled_from(
     ]
 )
 
-rarely = st.integers(0, 3).map(lambda number: number == 0)
-"""For what ends a turn: most turns should come further."""
+fuses = st.integers(0, 3)
 
 
 class TurnWorld(RuleBasedStateMachine):
@@ -93,7 +92,7 @@ class TurnWorld(RuleBasedStateMachine):
     @rule(
         attended=st.sampled_from([True, True, False]),
         limit=st.integers(1, STEP_LIMIT),
-        fuse=st.none() | st.integers(0, 3),
+        fuse=st.sampled_from([None] * 9 + [0, 1, 2]),
     )
     def start_another(self, *, attended: bool, limit: int, fuse: int | None) -> None:
         self.teardown()
@@ -107,29 +106,19 @@ class TurnWorld(RuleBasedStateMachine):
     # The model.
 
     @precondition(lambda self: self.sim.asking)
-    @rule(pieces=st.lists(chunks, max_size=4), then_keep=st.booleans())
-    def hear(self, pieces: list[Any], *, then_keep: bool) -> None:
+    @rule(pieces=st.lists(chunks, max_size=5), then=st.sampled_from(["", "", "keep", "end"]))
+    def hear(self, pieces: list[Any], then: str) -> None:
         self.sim.hear(*pieces)
-        if then_keep:
+        if then == "keep":
             self.sim.keep()
-
-    @precondition(lambda self: self.sim.asking)
-    @rule(pieces=st.lists(chunks, max_size=5))
-    def answer(self, pieces: list[Any]) -> None:
-        self.sim.hear(*pieces)
-        self.sim.end_stream()
+        elif then == "end":
+            self.sim.end_stream()
 
     @precondition(lambda self: self.sim.asking)
     @rule(tools=st.lists(st.sampled_from(["auto", "ask"]), min_size=1, max_size=MOST_CALLS))
     def call_tools(self, tools: list[str]) -> None:
         self.sim.hear(*(ToolCallChunk(index, "", tool, "{}") for index, tool in enumerate(tools)))
         self.sim.end_stream()
-
-    @precondition(lambda self: self.sim.asking)
-    @rule(seriously=rarely)
-    def break_off(self, *, seriously: bool) -> None:
-        if seriously:
-            self.sim.break_stream(ProviderError("It broke.").info)
 
     # The tools.
 
@@ -156,11 +145,6 @@ class TurnWorld(RuleBasedStateMachine):
         self.sim.decide(item.id, decision)
         with pytest.raises(Conflict):
             self.sim.decide(item.id, decision)
-
-    @rule(seriously=rarely)
-    def cancel(self, *, seriously: bool) -> None:
-        if seriously:
-            self.sim.cancel()
 
     @precondition(lambda self: self.sim.inbox)
     @rule(data=st.data())
@@ -190,17 +174,18 @@ class TurnWorld(RuleBasedStateMachine):
             case _:
                 return True
 
-    # Crashes.
+    # Trouble: one rule for all of it, so that most turns come a long way before it strikes.
 
-    @rule(commands=st.integers(0, 3))
-    def light_fuse(self, commands: int) -> None:
-        self.sim.fuse = commands
-
-    @precondition(lambda self: self.sim.machine)
-    @rule(seriously=rarely)
-    def crash(self, *, seriously: bool) -> None:
-        if seriously:
+    @rule(kind=st.sampled_from(["none"] * 6 + ["cancel", "break", "crash", "fuse"]), fuse=fuses)
+    def trouble(self, kind: str, fuse: int) -> None:
+        if kind == "cancel":
+            self.sim.cancel()
+        elif kind == "break" and self.sim.asking:
+            self.sim.break_stream(ProviderError("It broke.").info)
+        elif kind == "crash" and self.sim.machine:
             self.sim.crash()
+        elif kind == "fuse":
+            self.sim.fuse = fuse
 
     @precondition(lambda self: self.sim.machine is None and self.sim.leased)
     @rule()
@@ -281,6 +266,8 @@ class TurnWorld(RuleBasedStateMachine):
             assert not self.sim.running
             assert "running" not in states
             assert self.sim.asking is None
+        if turn.cancelling and self.sim.machine and not self.sim.inbox:
+            assert self.sim.stopping == set(self.sim.running)
         if not turn.active:
             assert states <= SETTLED
             assert turn.ended_at is not None
@@ -413,3 +400,17 @@ def test_a_write_that_does_not_fit_any_more_leaves_the_rows_as_they_are() -> Non
         if isinstance(part, ToolResultPart) and part.name == "ask"
     ]
     assert "mine" in told.result.content
+
+
+def test_a_turn_that_waits_outlives_its_process() -> None:
+    """It dies between storing that the turn waits and letting go of it."""
+    sim = Simulation(TOOLS, RULES)
+    sim.hear(ToolCallChunk(0, "", "ask", "{}"))
+    sim.fuse = 1
+    sim.end_stream()
+    assert sim.machine is None
+    assert sim.leased
+    sim.recover()
+    assert (sim.turn.state, sim.leased) == ("waiting", False)
+    sim.decide(sim.waiting[0].id, Decision("approve"))
+    assert [run.call.name for run in sim.runs] == ["ask"]

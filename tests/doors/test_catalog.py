@@ -1,0 +1,257 @@
+"""Every procedure through every door: the same answers, and the same errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import pytest
+
+from bestchat_server_ext.api import (
+    approvals,
+    conversations,
+    events,
+    models,
+    system,
+    turns,
+)
+from bestchat_server_ext.api.catalog import BY_NAME
+from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.client.base import Client
+from bestchat_server_ext.client.inprocess import InProcessClient
+from bestchat_server_ext.client.remote import RemoteClient
+from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.errors import ChatError, ErrorInfo
+from bestchat_server_ext.core.events import Envelope, TurnFinished
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, RequestId, TurnId
+
+Open = Callable[..., Awaitable[Application]]
+Case = Callable[[Client], Awaitable[object]]
+
+NOBODY = "01900000-0000-7000-8000-000000000000"
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+def plain(answer: object) -> Any:
+    """An answer as JSON, with ids named in the order in which they come, and without times."""
+    text = msgspec.json.encode(answer).decode()
+    names: dict[str, str] = {}
+    text = ID.sub(lambda found: names.setdefault(found[0], f"id {len(names)}"), text)
+    return json.loads(TIME.sub("then", text))
+
+
+async def begin(client: Client, **given: Any) -> ConversationId:
+    request = conversations.CreateConversation(**given)
+    return (await client.call(conversations.create, request)).id
+
+
+async def ask(client: Client, conversation_id: ConversationId) -> TurnId:
+    """Ask something, and wait for the answer."""
+    request = turns.StartTurn(
+        conversation_id=conversation_id,
+        request_id=RequestId(f"once in {conversation_id}"),
+        text="Hello, 👩‍👩‍👧!",
+        model="scripted/echo",
+    )
+    ticket = await client.call(turns.start, request)
+    async with aclosing(client.follow(conversation_id, 0)) as frames:
+        async for frame in frames:
+            if isinstance(frame, Envelope) and isinstance(frame.event, TurnFinished):
+                break
+    return ticket.turn_id
+
+
+class Cases:
+    """One story for each procedure; its name is the procedure's, with an underscore."""
+
+    async def conversations_create(self, client: Client) -> object:
+        request = conversations.CreateConversation(title="A title", label="a.ipynb")
+        return await client.call(conversations.create, request)
+
+    async def conversations_get(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        await ask(client, conversation_id)
+        request = conversations.GetConversation(conversation_id)
+        return await client.call(conversations.get, request)
+
+    async def conversations_list(self, client: Client) -> object:
+        for title in ("One", "Two", "Three"):
+            await begin(client, title=title)
+        first = await client.call(conversations.list_, conversations.ListConversations(limit=2))
+        request = conversations.ListConversations(limit=1, cursor=first.cursor)
+        second = await client.call(conversations.list_, request)
+        pages = [first.conversations, second.conversations]
+        return [[(item.title, item.seq) for item in page] for page in pages]
+
+    async def conversations_rename(self, client: Client) -> object:
+        request = conversations.RenameConversation(await begin(client), "Another")
+        return await client.call(conversations.rename, request)
+
+    async def conversations_delete(self, client: Client) -> object:
+        request = conversations.DeleteConversation(await begin(client))
+        return await client.call(conversations.delete, request)
+
+    async def turns_start(self, client: Client) -> object:
+        request = turns.StartTurn(
+            conversation_id=await begin(client), request_id=RequestId("a"), text="Hello?"
+        )
+        request.request_id = RequestId(f"the start of {request.conversation_id}")
+        return await client.call(turns.start, request)
+
+    async def turns_cancel(self, client: Client) -> object:
+        turn_id = await ask(client, await begin(client))
+        return (await client.call(turns.cancel, turns.CancelTurn(turn_id))).state
+
+    async def turns_get(self, client: Client) -> object:
+        turn_id = await ask(client, await begin(client))
+        turn = await client.call(turns.get, turns.GetTurn(turn_id))
+        return msgspec.structs.replace(turn, request_id=RequestId("the same"))
+
+    async def approvals_list(self, client: Client) -> object:
+        request = approvals.ListApprovals(await begin(client))
+        return await client.call(approvals.list_, request)
+
+    async def approvals_answer(self, client: Client) -> object:
+        """There is nothing to approve where a server has no tools: it says so."""
+        await ask(client, await begin(client))
+        request = approvals.AnswerApproval(ExecutionId(NOBODY), "approve")
+        return await failure(client.call(approvals.answer, request))
+
+    async def events_replay(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        await ask(client, conversation_id)
+        pages = []
+        for after in (0, 2, 100):
+            request = events.ReplayEvents(conversation_id, after, limit=2)
+            pages.append(await client.call(events.replay, request))
+        return re.sub(r"once in [-0-9a-f]+", "", json.dumps(plain(pages)))
+
+    async def events_subscribe(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        await ask(client, conversation_id)
+        came = []
+        async with aclosing(client.follow(conversation_id)) as frames:
+            came += [await anext(frames), await anext(frames)]
+        async with aclosing(client.follow(conversation_id, 2)) as frames:
+            came += [await anext(frames), await anext(frames)]
+        return re.sub(r"once in id \d+", "", json.dumps(plain(came)))
+
+    async def models_list(self, client: Client) -> object:
+        await ask(client, await begin(client))
+        every = await client.call(models.list_, models.ListModels())
+        known = await client.call(models.list_, models.ListModels(known_only=True))
+        return [every, known]
+
+    async def system_health(self, client: Client) -> object:
+        health = await client.call(system.health, system.GetHealth())
+        return msgspec.structs.replace(health, running_turns=0)
+
+    async def system_whoami(self, client: Client) -> object:
+        identity = await client.call(system.whoami, system.WhoAmI())
+        return msgspec.structs.replace(identity, kind="")
+
+
+async def failure(call: Awaitable[object]) -> tuple[str, ErrorInfo]:
+    """The class of an error, and what it says."""
+    with pytest.raises(ChatError) as caught:
+        await call
+    return type(caught.value).__name__, caught.value.info
+
+
+def told(name: str, **given: Any) -> Case:
+    """A call that fails; the request is made without a look at what it holds."""
+
+    async def call(client: Client) -> object:
+        procedure = BY_NAME[name]
+        return await failure(client.call(procedure, procedure.request(**given)))
+
+    return call
+
+
+async def start_twice_elsewhere(client: Client) -> object:
+    request = turns.StartTurn(
+        conversation_id=await begin(client),
+        request_id=RequestId("x"),
+        text="Hello.",
+        model="scripted/missing/model",
+        parent_id=NOBODY,
+    )
+    return await failure(client.call(turns.start, request))
+
+
+async def follow_nothing(client: Client) -> object:
+    return await failure(anext(client.follow(ConversationId(NOBODY))))
+
+
+async def no_such_turn_in_a_conversation(client: Client) -> object:
+    """The id of something else is no more an id than one of nothing."""
+    conversation_id = await begin(client)
+    kind, info = await failure(client.call(turns.get, turns.GetTurn(TurnId(conversation_id))))
+    return kind, info.code
+
+
+MISTAKES: dict[str, Case] = {
+    "missing conversation": told("conversations.get", conversation_id=NOBODY),
+    "not even an id": told("conversations.get", conversation_id="../../etc/passwd"),
+    "an empty id": told("conversations.delete", conversation_id=""),
+    "missing turn": told("turns.get", turn_id=NOBODY),
+    "missing execution": told("approvals.answer", execution_id=NOBODY, verdict="reject"),
+    "missing approvals": told("approvals.list", conversation_id=NOBODY),
+    "missing events": told("events.replay", conversation_id=NOBODY),
+    "a wrong type": told("conversations.create", title=7),
+    "too long a title": told("conversations.create", title="x" * 301),
+    "too small a limit": told("conversations.list", limit=0),
+    "a cursor of one's own making": told("conversations.list", cursor="made up"),
+    "an id that is none": told("conversations.create", conversation_id="mine"),
+    "a verdict that is none": told("approvals.answer", execution_id=NOBODY, verdict="perhaps"),
+    "half a character": told("conversations.create", title="\ud83d"),
+    "what JSON cannot say": told("conversations.create", title=object()),
+    "a number without end": told("conversations.list", limit=2**70),
+    "a parent that is none": start_twice_elsewhere,
+    "nothing to follow": follow_nothing,
+    "an id of another kind": no_such_turn_in_a_conversation,
+}
+
+
+class TestEveryDoor:
+    @pytest.fixture
+    async def clients(
+        self, open_here: Open, connect: Any, jupyter: Any
+    ) -> AsyncIterator[dict[str, Client]]:
+        application = await open_here()
+        remote = RemoteClient(jupyter.url, jupyter.token)
+        yield {
+            "in process": InProcessClient(application),
+            "plain tornado": await connect(application),
+            "jupyter": remote,
+        }
+        await remote.close()
+        assert jupyter.alarms == []
+
+    @pytest.mark.parametrize("name", BY_NAME)
+    async def test_the_same_answer(self, clients: dict[str, Client], name: str) -> None:
+        case = getattr(Cases(), name.replace(".", "_"))
+        answers = {door: plain(await case(client)) for door, client in clients.items()}
+        assert answers["plain tornado"] == answers["in process"]
+        assert answers["jupyter"] == answers["in process"]
+
+    @pytest.mark.parametrize("name", MISTAKES)
+    async def test_the_same_error(self, clients: dict[str, Client], name: str) -> None:
+        said = {door: await MISTAKES[name](client) for door, client in clients.items()}
+        assert said["plain tornado"] == said["in process"]
+        assert said["jupyter"] == said["in process"]
+
+    async def test_a_whole_conversation_is_the_same_value(self, clients: dict[str, Client]) -> None:
+        """What comes out of a door is what the services have, down to the types."""
+        near, far = clients["in process"], clients["plain tornado"]
+        conversation_id = await begin(near)
+        await ask(near, conversation_id)
+        request = conversations.GetConversation(conversation_id)
+        states = [await client.call(conversations.get, request) for client in (near, far)]
+        assert states[0] == states[1]
+        assert isinstance(states[1], ConversationState)

@@ -1,0 +1,242 @@
+"""Requests over HTTP: one shape of error for everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from bestchat_server_ext.api.catalog import PROCEDURES
+from bestchat_server_ext.api.openapi import document
+from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.core.errors import RateLimited, Unavailable
+from bestchat_server_ext.web import http
+
+Open = Callable[..., Awaitable[Application]]
+
+DEEP = 100_000
+
+BAD_BODIES: dict[str, tuple[Any, str]] = {
+    "not JSON": ("{", ""),
+    "JSON with something behind it": ("{} {}", ""),
+    "a list": ("[]", ""),
+    "null": ("null", ""),
+    "a number": ("7", ""),
+    "a text": ('"title"', ""),
+    "bad UTF-8": (b'{"title": "\xff\xfe"}', ""),
+    "half a surrogate pair": (b'{"title": "\\ud83d"}', ""),
+    "UTF-16": ('{"title": "x"}'.encode("utf-16"), ""),
+    "deep nesting": ("[" * DEEP + "]" * DEEP, ""),
+    "deep nesting in a field": ('{"title":' + '{"a":' * DEEP + "1" + "}" * DEEP + "}", ""),
+    "an unknown field": ('{"titel": "x"}', "titel"),
+    "a wrong type": ('{"title": 7}', "title"),
+    "null where there is none": ('{"title": null}', "title"),
+    "too long": (json.dumps({"title": "x" * 301}), "title"),
+    "a form": ("title=x&label=y", ""),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+async def test_a_body_that_cannot_be_used(site: Any, name: str) -> None:
+    body, at = BAD_BODIES[name]
+    answer = await site.call("conversations.create", body)
+    assert answer.status == 400
+    error = answer.error
+    assert (error["code"], error.get("field", "")) == ("invalid_request", at)
+
+
+async def test_a_field_deep_inside_is_named(site: Any) -> None:
+    answer = await site.call("events.replay", {"conversation_id": 1, "after": 0})
+    assert answer.error["field"] == "conversation_id"
+    answer = await site.call("events.replay", {"conversation_id": "x", "after": -1})
+    assert answer.error["field"] == "after"
+    answer = await site.call("events.replay", {"after": 1})
+    assert (answer.status, answer.error["field"]) == (400, "conversation_id")
+
+
+async def test_no_body_is_an_empty_object(site: Any) -> None:
+    assert (await site.call("conversations.list", b"")).status == 200
+
+
+async def test_any_content_type_will_do(site: Any) -> None:
+    for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded", ""):
+        headers = site.headers | {"Content-Type": kind}
+        answer = await site.call("conversations.create", {"title": "a=b"}, headers)
+        assert (answer.status, answer.json["title"]) == (200, "a=b")
+
+
+async def test_an_error_names_no_private_thing(site: Any) -> None:
+    secret = "sk-canary-0123456789"  # what people paste into the wrong place
+    bodies = [f'{{"title": "{secret}', {"titel": secret}, {"title": [secret]}, {"label": {}}]
+    for body in bodies:
+        assert secret not in (await site.call("conversations.create", body)).text
+
+
+async def test_a_body_that_is_too_large(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"title": "' + b"x" * http.BODY_LIMIT + b'"}'
+    answer = await site.call("conversations.create", body)
+    assert answer.status == 400
+    assert str(http.BODY_LIMIT) in answer.error["text"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conversations.destroy",
+        "Conversations.create",
+        "conversations",
+        "nothing",
+        "__class__",
+        "events.subscribe",
+        "%2e%2e",
+        "conversations.create%00",
+        "\u00e9",
+        "",
+    ],
+)
+async def test_an_unknown_procedure(site: Any, name: str) -> None:
+    answer = await site.ask("POST", f"bestchat/api/{name}", {})
+    assert (answer.status, answer.error["code"]) == (404, "unknown_procedure")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_a_wrong_method(site: Any, method: str) -> None:
+    answer = await site.ask(method, "bestchat/api/conversations.list", {})
+    if method == "OPTIONS" and answer.status == 204:
+        return  # Jupyter answers browsers that ask before they ask
+    assert (answer.status, answer.error["code"]) == (405, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["health", "openapi.json"])
+async def test_documents_are_only_read(site: Any, path: str) -> None:
+    answer = await site.ask("POST", f"bestchat/api/{path}", {})
+    assert (answer.status, answer.error["code"]) == (405, "invalid_request")
+
+
+async def test_one_step_of_protocol_is_no_matter_and_two_are(site: Any) -> None:
+    async def spoken(protocol: str) -> Any:
+        headers = site.headers | {"X-BestChat-Protocol": protocol}
+        return await site.call("system.whoami", {}, headers)
+
+    for near in ("0", "1", "2"):
+        assert (await spoken(near)).status == 200
+    newer = await spoken("3")
+    assert (newer.status, newer.error["code"]) == (400, "protocol_mismatch")
+    assert "where the server runs" in newer.error["hint"]
+    older = await spoken("-1")
+    assert "where the client runs" in older.error["hint"]
+    for odd in ("one", "", "1.0", "9" * 5000):
+        answer = await spoken(odd)
+        assert answer.status == 400, odd
+        assert answer.error["kind"] == "invalid"
+
+
+async def test_answers_are_not_to_be_sniffed_or_kept(site: Any) -> None:
+    good = await site.call("system.whoami")
+    bad = await site.call("system.whoami", {"odd": 1})
+    for answer in (good, bad):
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_document_is_the_catalogue(site: Any) -> None:
+    answer = await site.ask("GET", "bestchat/api/openapi.json")
+    assert answer.status == 200
+    base = "/" + site.url.partition("//")[2].partition("/")[2].rstrip("/")
+    base = base.rstrip("/")
+    assert answer.json == json.loads(json.dumps(document(version("bestchat"), base)))
+    server = answer.json["servers"][0]["url"]
+    root = site.url[: site.url.index("/", 8)]
+    for path in answer.json["paths"]:
+        assert (root + server + path).startswith(site.url + "bestchat/api/")
+    paths = answer.json["paths"]
+    assert {f"/bestchat/api/{item.name}" for item in PROCEDURES if not item.stream} < set(paths)
+
+
+class TestOpening:
+    async def test_health_opens_nothing_and_the_first_call_does(
+        self, mount: Any, open_here: Open, data_dir: Any
+    ) -> None:
+        opened = []
+
+        async def build() -> Application:
+            opened.append(await open_here())
+            return opened[-1]
+
+        site = await mount(build)
+        for headers in ({}, {"Authorization": "token other"}):
+            answer = await site.ask("GET", "bestchat/api/health", headers=headers)
+            assert answer.json == {"alive": True, "protocol": 1}
+        assert opened == []
+        assert not data_dir.exists()
+        unknown = {"Authorization": "token bc_unknown"}
+        answers = await asyncio.gather(*(site.call("system.whoami", {}, unknown) for _ in range(5)))
+        assert {answer.status for answer in answers} == {401}
+        assert len(opened) == 1
+
+    async def test_trouble_is_said_and_goes_away_by_itself(
+        self, mount: Any, open_here: Open
+    ) -> None:
+        trouble: list[Exception] = [Unavailable("The disk is full.", hint="Make room.")]
+
+        async def build() -> Application:
+            if trouble:
+                raise trouble[0]
+            return await open_here()
+
+        site = await mount(build)
+        headers = {"Authorization": "token bc_anything"}
+        answer = await site.call("system.whoami", {}, headers)
+        assert (answer.status, answer.error["text"]) == (503, "The disk is full.")
+        health = await site.ask("GET", "bestchat/api/health", headers=headers)
+        assert (health.status, health.json["storage"]) == (200, "unavailable")
+        assert health.json["error"]["hint"] == "Make room."
+        # Without a credential it says nothing of this.
+        anonymous = await site.ask("GET", "bestchat/api/health", headers={})
+        assert anonymous.json == {"alive": True, "protocol": 1}
+        trouble.clear()
+        assert (await site.call("system.whoami", {}, headers)).status == 401
+        headers = await site.add_token()
+        health = await site.ask("GET", "bestchat/api/health", headers=headers)
+        assert (health.json["storage"], health.json["version"]) == ("ok", version("bestchat"))
+
+    async def test_a_mistake_of_ours_has_the_same_shape_and_no_details(
+        self, mount: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def build() -> Application:
+            raise KeyError("/home/someone/private")
+
+        site = await mount(build)
+        headers = {"Authorization": "token bc_anything"}
+        answer = await site.call("system.whoami", {}, headers)
+        assert (answer.status, answer.error["code"]) == (500, "internal")
+        assert "private" not in answer.text
+        assert "private" in caplog.text  # it is the log's to know
+
+    async def test_when_to_come_again_is_a_header_too(
+        self, plain: Any, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(*_: Any) -> Any:
+            raise RateLimited("Slowly.", retry_after=2.5)
+
+        monkeypatch.setattr(application.dispatcher, "call", refuse)
+        answer = await plain.call("models.list")
+        assert (answer.status, answer.error["retry_after"]) == (502, 2.5)
+        assert answer.headers["Retry-After"] == "3"
+
+    async def test_routes_work_below_any_base(self, mount: Any, application: Application) -> None:
+        async def build() -> Application:
+            return application
+
+        site = await mount(build, "/some/where/")
+        site.headers = await site.add_token()
+        assert (await site.call("system.whoami")).status == 200
+        openapi = await site.ask("GET", "bestchat/api/openapi.json")
+        assert openapi.json["servers"] == [{"url": "/some/where"}]
+        outside = await site.session.post(site.url.replace("/some/where", ""))
+        assert outside.status == 404
