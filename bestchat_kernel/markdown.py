@@ -231,7 +231,8 @@ def _spans_of(line: str) -> list[tuple[int, int]] | None:
     opening: re.Match[str] | None = None
     for run in _BACKTICKS.finditer(line):
         if opening is None:
-            if line[: run.start()].endswith("\\") or _ADDRESS.search(line[: run.start()]):
+            before = line[: run.start()]
+            if before.endswith(("\\", "~")) or _ADDRESS.search(before):
                 return None
             opening = run
         elif len(run[0]) == len(opening[0]):

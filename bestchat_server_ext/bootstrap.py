@@ -110,13 +110,15 @@ async def open_application(
         _providers(settings, secrets, clock), secrets, database.storage, settings.default_model
     )
     executor = ToolExecutor([*tools, *_plugin_tools()])
-    wheel = Wheel(database.storage, stream, ContextManager(), providers, executor)
+    wheel = Wheel(
+        database.storage, stream, ContextManager(), providers, executor, settings.step_limit
+    )
     services = Services(
         storage=database.storage,
         stream=stream,
         conversations=ConversationManager(database.storage, stream),
         providers=providers,
-        turns=TurnService(wheel, settings.step_limit),
+        turns=TurnService(wheel),
         tokens=TokenService(database.tokens, clock),
     )
     services.turns.open()
@@ -153,20 +155,15 @@ def _providers(settings: Settings, secrets: Secrets, clock: Clock) -> list[Provi
 
 
 def _openai(secrets: Secrets) -> ProviderEntry:
-    from bestchat_server_ext.adapters.endpoint_static import StaticEndpoint
+    from bestchat_server_ext.adapters.endpoint_configured import ConfiguredEndpoint
     from bestchat_server_ext.adapters.provider_http import OpenAIProvider
 
-    url, key = secrets.get("OPENAI_BASE_URL"), secrets.get("OPENAI_API_KEY")
-    endpoint = StaticEndpoint(
-        url or OPENAI_URL, key, None if url else "OPENAI_API_KEY", label="OpenAI"
+    url_name, key_name = "OPENAI_BASE_URL", "OPENAI_API_KEY"
+    endpoint = ConfiguredEndpoint(
+        secrets, url_name=url_name, key_name=key_name, default_url=OPENAI_URL, label="OpenAI"
     )
-    return ProviderEntry(
-        "openai",
-        OpenAIProvider("openai", endpoint),
-        key_name="OPENAI_API_KEY",
-        url_name="OPENAI_BASE_URL",
-        default="gpt-5-mini",
-    )
+    provider = OpenAIProvider("openai", endpoint, label="OpenAI")
+    return ProviderEntry("openai", provider, key_name, url_name, default="gpt-5-mini")
 
 
 def _local(settings: Settings) -> ProviderEntry:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.turn import STEP_LIMIT
@@ -28,13 +28,21 @@ def _data_dir() -> Path:
     return Path(jupyter_data_dir()) / "bestchat"
 
 
+def _absolute(path: Path) -> Path:
+    """A folder is the same one for the server and for kernels in other directories."""
+    return path.expanduser().absolute()
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+
+
 class Settings(BaseModel):
     """What can be configured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Annotated[
-        Path,
+        Folder,
         Field(
             default_factory=_data_dir,
             description="Folder of the database and of downloaded models; on a local disk.",
@@ -45,7 +53,7 @@ class Settings(BaseModel):
         Field(description="Model reference of the model that answers when none is named."),
     ] = ""
     scripts_dir: Annotated[
-        Path | None,
+        Folder | None,
         Field(
             description="Folder of scripts for the provider `scripted`, for tests and "
             "demonstrations; there is no such provider if unset."

@@ -5,7 +5,7 @@ bus_memory, cache_memory        for a single process
 provider_http                   providers that speak over HTTP; aiohttp
 provider_scripted               answers from a script, for tests and demonstrations
 local_model                     the embedded model in a child process; xllamacpp
-endpoint_static                 a server at a fixed address
+endpoint_configured             a server whose address and key are configured
 tools_server                    registered Python functions
 secrets_env                     keys from the environment
 clock_system                    the real time

@@ -16,7 +16,7 @@ from bestchat_server_ext.core.errors import ErrorInfo
 from bestchat_server_ext.core.events import Delta, Envelope
 from bestchat_server_ext.core.ids import ConversationId, MessageId
 
-Seq = Annotated[int, msgspec.Meta(ge=0)]
+Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
 class DraftPosition(msgspec.Struct, frozen=True):
@@ -24,9 +24,9 @@ class DraftPosition(msgspec.Struct, frozen=True):
 
     message_id: MessageId
     """Which answer."""
-    part: Annotated[int, msgspec.Meta(ge=0)]
+    part: Seq
     """The last part it has something of."""
-    n: Annotated[int, msgspec.Meta(ge=0)]
+    n: Seq
     """The last piece it has of that part."""
 
 

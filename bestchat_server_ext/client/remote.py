@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ipaddress
 import random
 import ssl
+import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -41,7 +44,11 @@ Request = TypeVar("Request", bound=msgspec.Struct)
 Response = TypeVar("Response", bound=msgspec.Struct)
 
 RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
-"""Pauses between attempts to come back to a lost WebSocket; each is jittered."""
+"""Pauses between attempts to come back to a lost WebSocket, the last one again and again; each
+is jittered."""
+
+AWAY_SECONDS = 300.0
+"""How long a server may stay away: a laptop changes its network, a hub restarts its proxy."""
 
 _frames: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 
@@ -49,14 +56,17 @@ _frames: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 class RemoteClient:
     """Speaks to one server with one token."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, away_seconds: float = AWAY_SECONDS) -> None:
         """Know a server: `url` is its base URL, `bestchat/api/` comes behind it.
+
+        While following, it is given up once it has stayed away for `away_seconds`.
 
         Must be used on one event loop only. The environment's proxies are honoured, except on
         the way to this very machine.
         """
         self._root = url.rstrip("/") + "/bestchat/api/"
         self._token = token
+        self._away_seconds = away_seconds
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
@@ -81,7 +91,9 @@ class RemoteClient:
         """
         body = encode_request(procedure, request)
         try:
-            async with self._open().post(self._root + procedure.name, data=body) as response:
+            # As a stream, because a long text would be complained about otherwise.
+            data = io.BytesIO(body)
+            async with self._open().post(self._root + procedure.name, data=data) as response:
                 answer = await response.read()
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
@@ -143,14 +155,16 @@ class RemoteClient:
             Unavailable: the server stayed away.
         """
         position = _Position(after, draft)
-        failures = 0
+        failures, away_since = 0, None
         while True:
             try:
-                async for frame in self._listen(conversation_id, position):
-                    failures = 0
-                    yield frame
-                    if position.over:
-                        return
+                async with aclosing(self._listen(conversation_id, position)) as frames:
+                    async for frame in frames:
+                        if isinstance(frame, CaughtUp):
+                            failures, away_since = 0, None
+                        yield frame
+                        if position.over:
+                            return
             except aiohttp.WSServerHandshakeError as error:
                 if error.status < 500:  # noqa: PLR2004  HTTP statuses name themselves
                     raise self._refused(error.status) from error
@@ -159,9 +173,11 @@ class RemoteClient:
                 lost = error
             else:
                 lost = ConnectionError("the server closed the WebSocket")
-            if failures == len(RETRY_SECONDS):
+            away_since = away_since or time.monotonic()
+            if time.monotonic() - away_since > self._away_seconds:
                 raise self._unreachable(lost) from lost
-            await asyncio.sleep(RETRY_SECONDS[failures] * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             failures += 1
 
     async def _listen(
@@ -173,17 +189,27 @@ class RemoteClient:
         ) as socket:
             await _send(socket, Hello(PROTOCOL))
             await _send(socket, position.subscription(conversation_id))
+            caught_up = False
             async for message in socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     return
                 frame = _read(message.data)
                 if isinstance(frame, Problem):
                     raise from_info(frame.error)
+                caught_up = caught_up or isinstance(frame, CaughtUp)
+                if frame is None:
+                    continue
                 if isinstance(frame, Heartbeat):
-                    if frame.seqs.get(conversation_id, 0) > (position.seq or 0):
-                        # Stored, and not told: another process wrote, or ours died in between.
-                        await _send(socket, position.subscription(conversation_id))
-                elif frame is not None and position.take(frame):
+                    # Stored, and not told: another process wrote, or ours died in between. Or it
+                    # is gone, and then the server says so when it is asked again.
+                    newest = frame.seqs.get(conversation_id)
+                    stale = newest is None or newest > (position.seq or 0)
+                else:
+                    stale = not position.fits(frame)
+                if stale and caught_up:
+                    caught_up = False
+                    await _send(socket, position.subscription(conversation_id))
+                elif not stale and position.take(frame):
                     yield frame
 
 
@@ -221,6 +247,18 @@ class _Position:
     def subscription(self, conversation_id: ConversationId) -> Subscribe:
         """What to ask for to get everything beyond it."""
         return Subscribe(conversation_id, self.seq, self.draft)
+
+    def fits(self, frame: ServerFrame) -> bool:
+        """Whether a delta is known to the reader, or continues what it has.
+
+        Otherwise pieces are missing, or it was made for an earlier subscription and overlaps.
+        """
+        if not isinstance(frame, Delta):
+            return True
+        have = self.draft
+        if have is None or have.message_id != frame.message_id or frame.part > have.part:
+            return frame.first == 1
+        return frame.part < have.part or frame.n <= have.n or frame.first == have.n + 1
 
     def take(self, frame: ServerFrame) -> bool:
         """Go on to a frame; say whether it brings anything that the reader does not have."""

@@ -63,3 +63,8 @@ def is_id(text: str) -> bool:
         return str(UUID(text)) == text
     except ValueError:
         return False
+
+
+def is_new_id(text: str) -> bool:
+    """Whether a text from outside can be the id of something new: a UUIDv7, as ours are."""
+    return is_id(text) and UUID(text).version == 7  # noqa: PLR2004  the format's own number

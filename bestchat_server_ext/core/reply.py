@@ -19,6 +19,12 @@ from bestchat_server_ext.core.models import (
 )
 from bestchat_server_ext.core.tools import ToolCall
 
+MOST_CHARACTERS = 2_000_000
+"""Characters that one step may bring, arguments included: beyond any model's output limit."""
+
+MOST_CALLS = 128
+"""Tool calls that one step may ask for."""
+
 PartKind = Literal["text", "reasoning"]
 
 
@@ -72,9 +78,15 @@ class ReplyBuilder:
         self._calls: dict[int, _GrowingCall] = {}
         self._usage = Usage()
         self._finish_reason: FinishReason | None = None
+        self._characters = 0
 
     def add(self, chunk: Chunk) -> Growth | None:
-        """Take one chunk; say what of it a reader can see."""
+        """Take one chunk; say what of it a reader can see.
+
+        Raises:
+            ProviderError: the reply is longer than any model's can be.
+        """
+        self._weigh(chunk)
         match chunk:
             case TextChunk(text) | ReasoningChunk(text):
                 kind: PartKind = "text" if isinstance(chunk, TextChunk) else "reasoning"
@@ -89,6 +101,19 @@ class ReplyBuilder:
             case FinishChunk(reason):
                 self._finish_reason = reason
         return None
+
+    def _weigh(self, chunk: Chunk) -> None:
+        match chunk:
+            case TextChunk(text) | ReasoningChunk(text):
+                self._characters += len(text)
+            case ToolCallChunk():
+                self._characters += len(chunk.name) + len(chunk.arguments)
+            case _:
+                return
+        if self._characters > MOST_CHARACTERS or len(self._calls) > MOST_CALLS:
+            raise ProviderError(
+                "The provider's answer does not end.", hint="Check the model, and try again."
+            )
 
     def _grow(self, kind: PartKind, text: str) -> Growth | None:
         if not text:

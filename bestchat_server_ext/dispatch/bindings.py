@@ -110,7 +110,7 @@ class Bindings:
         return approvals.PendingApprovals(found)
 
     async def _answer(self, caller: Caller, request: approvals.AnswerApproval) -> msgspec.Struct:
-        located = await self._services.storage.locate(request.execution_id)
+        located = await self._services.storage.locate("execution", request.execution_id)
         assert located is not None  # noqa: S101  the dispatcher has just found it
         decision = Decision(request.verdict, request.arguments, request.reason, by=caller.kind)
         return await self._services.turns.answer(

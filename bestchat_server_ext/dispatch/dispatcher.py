@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from typing import TypeVar
 
 import msgspec
 
 from bestchat_server_ext.api import events
 from bestchat_server_ext.api.frames import Heartbeat, ServerFrame
-from bestchat_server_ext.api.procedure import Procedure
+from bestchat_server_ext.api.procedure import Procedure, TargetField
 from bestchat_server_ext.core.access import Caller, Scope, Target, no_such_object, require
 from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
     InvalidRequest,
     NotAuthenticated,
-    NotFound,
 )
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId
 from bestchat_server_ext.dispatch.bindings import Bindings, Services
 from bestchat_server_ext.ports.bus import Frame
+from bestchat_server_ext.ports.storage import ObjectKind
 
 _log = logging.getLogger(__name__)
 
 Request = TypeVar("Request", bound=msgspec.Struct)
 Response = TypeVar("Response", bound=msgspec.Struct)
+
+
+_KINDS: dict[TargetField, ObjectKind] = {
+    "conversation_id": "conversation",
+    "turn_id": "turn",
+    "execution_id": "execution",
+}
 
 
 class Dispatcher:
@@ -99,18 +106,15 @@ class Dispatcher:
         return caller
 
     async def heartbeat(
-        self, caller: Caller | None, conversation_ids: Iterable[ConversationId]
+        self, caller: Caller, conversation_ids: Collection[ConversationId]
     ) -> Heartbeat:
-        """How far these conversations have come; those that are gone are left out.
+        """How far these conversations have come; those that are gone, or not its own, are left out.
 
-        Whether the caller may follow them is checked here too: a heartbeat can be faster than
-        the refusal of a subscription.
+        Raises:
+            NotAllowed: the caller may not follow conversations any more.
         """
-        seqs: dict[str, int] = {}
-        for conversation_id in tuple(conversation_ids):
-            with suppress(NotFound):
-                await self._admit(caller, events.subscribe, events.SubscribeEvents(conversation_id))
-                seqs[conversation_id] = await self._services.storage.seq(conversation_id)
+        require(caller, Scope.CONVERSATIONS_READ)
+        seqs = await self._services.storage.seqs(tuple(conversation_ids), caller.owner)
         return Heartbeat(seqs)
 
     async def _target(
@@ -122,7 +126,7 @@ class Dispatcher:
         object_id = getattr(request, procedure.target)
         if object_id is None:
             return None
-        located = await self._services.storage.locate(object_id)
+        located = await self._services.storage.locate(_KINDS[procedure.target], object_id)
         if located is None:
             raise no_such_object()
         if procedure.scope is not Scope.APPROVALS:

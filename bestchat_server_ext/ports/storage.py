@@ -7,9 +7,9 @@ process which was asleep for an hour cannot write into a turn that others have t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -17,8 +17,6 @@ from bestchat_server_ext.core.conversation import Conversation, ConversationStat
 from bestchat_server_ext.core.events import Envelope, Event
 from bestchat_server_ext.core.ids import (
     ConversationId,
-    ExecutionId,
-    MessageId,
     OwnerId,
     RequestId,
     TurnId,
@@ -56,6 +54,10 @@ class Appended(msgspec.Struct, frozen=True):
     """The events with their numbers."""
     lease: Lease | None = None
     """The lease, if a claim was made and nobody else holds it."""
+
+
+ObjectKind = Literal["conversation", "turn", "execution"]
+"""What an id from outside can name."""
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -130,6 +132,15 @@ class Storage(Protocol):
         """
         ...
 
+    async def seqs(
+        self, conversation_ids: Collection[ConversationId], owner: OwnerId | None = None
+    ) -> dict[str, int]:
+        """Likewise for several conversations at once: of one owner, or of anybody.
+
+        Those that are gone, or somebody else's, are left out.
+        """
+        ...
+
     async def events_after(
         self, conversation_id: ConversationId, seq: int, *, limit: int
     ) -> tuple[Envelope, ...] | None:
@@ -152,10 +163,11 @@ class Storage(Protocol):
         """
         ...
 
-    async def locate(
-        self, object_id: ConversationId | TurnId | ExecutionId | MessageId
-    ) -> Located | None:
-        """Where an object is and whose, whatever kind of object it is."""
+    async def locate(self, kind: ObjectKind, object_id: str) -> Located | None:
+        """Where an object of a kind is and whose; none if there is none of that kind.
+
+        The kind matters: an id names only one object, but a client may choose some ids itself.
+        """
         ...
 
     async def turn(self, turn_id: TurnId) -> Turn:

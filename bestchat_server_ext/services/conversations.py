@@ -6,7 +6,7 @@ from bestchat_server_ext.api.conversations import ConversationPage, CreateConver
 from bestchat_server_ext.core.conversation import Conversation, ConversationState, create
 from bestchat_server_ext.core.errors import Conflict, InvalidRequest
 from bestchat_server_ext.core.events import ConversationCreated, ConversationRenamed
-from bestchat_server_ext.core.ids import ConversationId, OwnerId, is_id
+from bestchat_server_ext.core.ids import ConversationId, OwnerId, is_new_id
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.services.stream import StreamService
 
@@ -23,14 +23,14 @@ class ConversationManager:
         """Begin a conversation; a client's own id makes it safe to ask twice.
 
         Raises:
-            InvalidRequest: the client's id is not a UUID.
+            InvalidRequest: the client's id is not a UUIDv7.
             Conflict: that id is taken by something else.
         """
         chosen = request.conversation_id
-        if chosen is not None and not is_id(chosen):
+        if chosen is not None and not is_new_id(chosen):
             raise InvalidRequest(
-                "A conversation's id has to be a UUID.",
-                hint="Make a UUIDv7, or leave it out.",
+                "A conversation's id has to be a UUIDv7.",
+                hint="Make one, or leave it out.",
                 field="conversation_id",
             )
         conversation_id = chosen or ConversationId(self._stream.clock.new_id())
@@ -38,7 +38,7 @@ class ConversationManager:
         try:
             appended = await self._stream.append(conversation_id, [event])
         except Conflict:
-            located = await self._storage.locate(conversation_id)
+            located = await self._storage.locate("conversation", conversation_id)
             if located is None or located.owner != owner:
                 raise
             return await self.get(conversation_id)

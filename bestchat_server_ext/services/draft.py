@@ -29,11 +29,12 @@ class Draft:
     """The answer of one step while it streams."""
 
     def __init__(
-        self, turn_id: TurnId, message_id: MessageId, conversation_id: ConversationId
+        self, turn_id: TurnId, step: int, message_id: MessageId, conversation_id: ConversationId
     ) -> None:
         """Begin an empty answer."""
         self.conversation_id = conversation_id
         self.turn_id = turn_id
+        self.step = step
         self.message_id = message_id
         self._builder = ReplyBuilder()
         self._pending: list[TextChunk | ReasoningChunk] = []

@@ -6,13 +6,14 @@ is brought back from storage; the bus only makes it fast.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from bestchat_server_ext.api.frames import CaughtUp, DraftPosition, ServerFrame, Snapshot
-from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.conversation import ConversationState, SeqGap, reduce
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
     CancelRequested,
@@ -35,6 +36,9 @@ cheaper than the events."""
 
 _STATE_SECONDS = 3600.0
 
+_STATES_AT_HAND = 32
+"""Conversations whose state is kept decoded: those that somebody is speaking in."""
+
 
 def control_topic(conversation_id: ConversationId) -> str:
     """The bus topic on which a running turn hears of approvals and of Stop."""
@@ -51,6 +55,7 @@ class StreamService:
         self.bus = bus
         self.clock = clock
         self._drafts: dict[ConversationId, Draft] = {}
+        self._states: OrderedDict[ConversationId, ConversationState] = OrderedDict()
 
     # Writing.
 
@@ -76,13 +81,34 @@ class StreamService:
         if draft is not None and draft.told_by(events):
             # Before anybody can know of the message: its pieces would come on top of it.
             self.close_draft(draft)
+        self._remember(conversation_id, appended.envelopes)
         await self._publish(conversation_id, appended.envelopes)
         return appended
+
+    def _remember(self, conversation_id: ConversationId, envelopes: Sequence[Envelope]) -> None:
+        """Bring the state that is at hand up to date: one event costs less than all rows."""
+        state = self._states.get(conversation_id)
+        if state is None:
+            return
+        try:
+            for envelope in envelopes:
+                state = reduce(state, envelope)
+        except SeqGap:  # somebody else wrote in between
+            del self._states[conversation_id]
+        else:
+            self._keep(state)
+
+    def _keep(self, state: ConversationState) -> None:
+        self._states[state.conversation.id] = state
+        self._states.move_to_end(state.conversation.id)
+        if len(self._states) > _STATES_AT_HAND:
+            self._states.popitem(last=False)
 
     async def delete(self, conversation_id: ConversationId) -> None:
         """Remove a conversation, then tell everybody who listens."""
         envelope = await self._storage.delete(conversation_id, self.clock.now())
         await self._cache.drop(conversation_id)
+        self._states.pop(conversation_id, None)
         await self._publish(conversation_id, [envelope])
 
     async def _publish(
@@ -116,14 +142,19 @@ class StreamService:
             NotFound: there is no such conversation.
         """
         seq = await self._storage.seq(conversation_id)
+        at_hand = self._states.get(conversation_id)
+        if at_hand is not None and at_hand.conversation.seq == seq:
+            return at_hand
         kept = await self._cache.get(conversation_id, seq)
         if kept is not None:
-            return msgspec.json.decode(kept, type=ConversationState)
-        state = await self._storage.load(conversation_id)
-        encoded = msgspec.json.encode(state)
-        await self._cache.put(
-            conversation_id, state.conversation.seq, encoded, seconds=_STATE_SECONDS
-        )
+            state = msgspec.json.decode(kept, type=ConversationState)
+        else:
+            state = await self._storage.load(conversation_id)
+            encoded = msgspec.json.encode(state)
+            await self._cache.put(
+                conversation_id, state.conversation.seq, encoded, seconds=_STATE_SECONDS
+            )
+        self._keep(state)
         return state
 
     async def events_after(

@@ -15,19 +15,25 @@ from typing import Any, assert_never
 
 from bestchat_server_ext.core import turn as machine
 from bestchat_server_ext.core.conversation import ConversationState
-from bestchat_server_ext.core.errors import ChatError, InternalError, LeaseLost
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    Conflict,
+    InternalError,
+    LeaseLost,
+    Unavailable,
+)
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
     CancelRequested,
     ConversationDeleted,
     Envelope,
 )
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, TurnId
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.bus import Lagged, Subscription
-from bestchat_server_ext.ports.storage import Lease, PartialText, Storage
+from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Storage
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.providers import ProviderRegistry
@@ -39,11 +45,18 @@ _log = logging.getLogger(__name__)
 TOOL_GRACE_SECONDS = 0.5
 """How long a tool may take to stop before its call counts as lost."""
 
+RETRY_SECONDS = 0.5
+"""Pause before something is written again that storage could not take."""
+
 _REPLAY_LIMIT = 1000
 
 
+Happening = Callable[[], Awaitable[machine.Input | None]]
+"""Something in the inbox: what has to be done before it is an input, if it is one at all."""
+
+
 class Wheel:
-    """What every run needs: the services around it."""
+    """What every run needs: the services around it, and the rules it goes by."""
 
     def __init__(
         self,
@@ -52,6 +65,7 @@ class Wheel:
         context: ContextManager,
         providers: ProviderRegistry,
         tools: ToolExecutor,
+        step_limit: int = machine.STEP_LIMIT,
     ) -> None:
         """Gather them."""
         self.storage = storage
@@ -59,6 +73,17 @@ class Wheel:
         self.context = context
         self.providers = providers
         self.tools = tools
+        self.step_limit = step_limit
+
+    def machine(self, state: ConversationState, turn_id: TurnId) -> machine.TurnMachine:
+        """The machine of a turn, as its rows say it stands."""
+        return machine.TurnMachine.rebuild(
+            state,
+            turn_id,
+            tools=self.tools.specs(),
+            rules=self.tools.rules,
+            step_limit=self.step_limit,
+        )
 
 
 class TurnRun:
@@ -73,12 +98,19 @@ class TurnRun:
         self.lease = lease
         self._seq = seq
         self._heard: set[int] = set()
-        self._inbox: asyncio.Queue[Callable[[], Awaitable[machine.Input]]] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Happening] = asyncio.Queue()
+        self._asked = turn_machine.turn.step
         self._draft: Draft | None = None
         self._asking: asyncio.Task[None] | None = None
         self._tools: dict[ExecutionId, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
         self._over = False
+        self._closing = False
+
+    @property
+    def seq(self) -> int:
+        """Number of the last event it knows."""
+        return self._seq
 
     @property
     def conversation_id(self) -> ConversationId:
@@ -99,8 +131,9 @@ class TurnRun:
                 if self._machine.turn.state == "waiting" and self._inbox.empty():
                     await self._let_go()
                 else:
-                    happened = await self._inbox.get()
-                    await self._feed(await happened())
+                    happening = await self._inbox.get()
+                    if (happened := await happening()) is not None:
+                        await self._feed(happened)
         except LeaseLost:
             _log.warning("BestChat: turn %s was taken over by another process", self.lease.turn_id)
         finally:
@@ -109,6 +142,7 @@ class TurnRun:
 
     def stop(self) -> None:
         """Close the turn as interrupted, because this process is about to end."""
+        self._closing = True
         self._post(self._interrupted)
 
     def abandon(self) -> None:
@@ -118,11 +152,11 @@ class TurnRun:
 
     def partial_text(self) -> PartialText:
         """What there is to keep of the current answer, at most once for each change."""
-        reply = None
-        if self._draft is not None and self._draft.changed:
-            self._draft.changed = False
-            reply = self._draft.partial()
-        return PartialText(self.lease, reply, self._machine.turn.step)
+        draft = self._draft
+        if draft is None or not draft.changed:
+            return PartialText(self.lease, None)
+        draft.changed = False
+        return PartialText(self.lease, draft.partial(), draft.step)
 
     def keep_again(self) -> None:
         """What `partial_text` gave last was not stored after all."""
@@ -131,7 +165,7 @@ class TurnRun:
 
     # Inputs.
 
-    def _post(self, make: Callable[[], Awaitable[machine.Input]]) -> None:
+    def _post(self, make: Happening) -> None:
         self._inbox.put_nowait(make)
 
     def _post_input(self, happened: machine.Input) -> None:
@@ -139,6 +173,13 @@ class TurnRun:
             return happened
 
         self._post(make)
+
+    def hear_missed(self) -> None:
+        """Something was stored that it has not heard of: another process wrote it."""
+        self._post(self._after_news)
+
+    async def _after_news(self) -> None:
+        await self._hear_missed()
 
     async def _lost(self) -> machine.Input:
         raise LeaseLost("The turn belongs to another process.")
@@ -174,8 +215,25 @@ class TurnRun:
                 pass
 
     async def _feed(self, happened: machine.Input) -> None:
-        for command in self._machine.handle(happened, self._wheel.stream.clock.now()):
-            await self._carry_out(command)
+        """Give the machine an input, and carry out what it commands.
+
+        A decision that somebody stored a moment ago can contradict what the machine has just
+        decided. Nothing was stored or begun then: it looks at the rows and decides again.
+        """
+        while True:
+            try:
+                for command in self._machine.handle(happened, self._wheel.stream.clock.now()):
+                    await self._carry_out(command)
+            except LeaseLost:
+                raise
+            except Conflict:
+                state = await self._wheel.stream.state(self.conversation_id)
+                self._machine = self._wheel.machine(state, self.lease.turn_id)
+                if self._machine.turn.step > self._asked:
+                    # A write was reported as failed and came through: nobody asks the model.
+                    happened = machine.OwnerLost()
+            else:
+                return
 
     # Commands.
 
@@ -185,9 +243,11 @@ class TurnRun:
                 await self._append(command)
             case machine.AskModel():
                 # Before the task runs: whoever stops it must not find the answer before this one.
-                self._draft = Draft(self.lease.turn_id, command.message_id, self.conversation_id)
+                self._draft = Draft(
+                    self.lease.turn_id, command.step, command.message_id, self.conversation_id
+                )
                 task = asyncio.create_task(self._ask(command, self._draft), name="bestchat-ask")
-                self._asking = task
+                self._asking, self._asked = task, command.step
             case machine.CancelModel():
                 await self._stop_asking()
             case machine.RunTool(execution=execution):
@@ -203,14 +263,31 @@ class TurnRun:
                 assert_never(command)
 
     async def _append(self, command: machine.Append) -> None:
-        appended = await self._wheel.stream.append(
-            self.conversation_id, command.events, lease=self.lease
-        )
+        appended = await self._store(command)
         first, last = appended.envelopes[0], appended.envelopes[-1]
         if first.seq == self._seq + 1:
             self._seq = last.seq
         else:
             await self._hear_missed()  # somebody else wrote, perhaps another process
+
+    async def _store(self, command: machine.Append) -> Appended:
+        """Write, for as long as it takes: a full disk must not cost an answer that is there.
+
+        Writing again is safe, because a write that had come through after all contradicts the
+        second one; and it ends, because a turn whose lease is not renewed is lost to others.
+        """
+        while True:
+            try:
+                return await self._wheel.stream.append(
+                    self.conversation_id, command.events, lease=self.lease
+                )
+            except Unavailable as error:
+                if self._over or self._closing:
+                    raise
+                _log.warning(
+                    "BestChat: turn %s waits for storage: %s", self.lease.turn_id, error.info.code
+                )
+                await self._wheel.stream.clock.sleep(RETRY_SECONDS)
 
     async def _ask(self, command: machine.AskModel, draft: Draft) -> None:
         """Stream one answer; whatever comes of it becomes an input."""

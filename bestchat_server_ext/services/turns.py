@@ -10,13 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from bestchat_server_ext.api.turns import StartTurn, TurnTicket
 from bestchat_server_ext.core import turn as machine
-from bestchat_server_ext.core.conversation import ConversationState, Turn
-from bestchat_server_ext.core.errors import ChatError, Conflict, InvalidRequest, NotFound
+from bestchat_server_ext.core.conversation import ConversationState, Turn, start_turn
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
     CancelRequested,
@@ -56,15 +62,15 @@ _TITLE_LENGTH = 80
 class TurnService:
     """The only thing that turns the wheel."""
 
-    def __init__(self, wheel: Wheel, step_limit: int = machine.STEP_LIMIT) -> None:
+    def __init__(self, wheel: Wheel) -> None:
         """Run turns with these services around them."""
         self._wheel = wheel
-        self._step_limit = step_limit
         # Not the process id: that one comes back, and containers share them.
         self._holder = secrets.token_hex(8)
         self._runs: dict[TurnId, TurnRun] = {}
         self._tasks: dict[TurnId, asyncio.Task[None]] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        self._closing = False
 
     @property
     def running(self) -> int:
@@ -74,12 +80,13 @@ class TurnService:
     def open(self) -> None:
         """Begin to look after leases."""
         self._keepers = [
-            asyncio.create_task(self._keep(), name="bestchat-keep"),
-            asyncio.create_task(self._reap(), name="bestchat-reap"),
+            asyncio.create_task(self._every(KEEP_SECONDS, self._keep), name="bestchat-keep"),
+            asyncio.create_task(self._every(REAP_SECONDS, self._reap), name="bestchat-reap"),
         ]
 
     async def close(self) -> None:
         """Store what running turns have heard, and close them as interrupted."""
+        self._closing = True
         for task in self._keepers:
             task.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -102,9 +109,11 @@ class TurnService:
             NotFound: the parent is not a message of this conversation.
             ChatError: whatever choosing the model raises; then nothing was stored.
         """
+        self._require_open()
         if (before := await self._wheel.storage.find_turn(owner, request.request_id)) is not None:
             return self._receipt(before)
         model = await self._wheel.providers.resolve(owner, request.model)
+        label = self._wheel.providers.label(model)
         state = await self._wheel.stream.state(request.conversation_id)
         turn_id = TurnId(self._wheel.stream.clock.new_id())
         message = self._user_message(request, turn_id, state)
@@ -122,20 +131,21 @@ class TurnService:
             if before is None:
                 raise
             return self._receipt(before)
-        last = appended.envelopes[-1].seq
+        # No `await` from here on: a turn that is stored and leased has to be running.
+        begun = appended.envelopes[1]
         if appended.lease is not None:
-            turn = await self._wheel.storage.turn(turn_id)
-            rebuilt = machine.TurnMachine(
+            turn = start_turn(request.conversation_id, started, begun.at)
+            fresh = machine.TurnMachine(
                 turn,
                 {},
                 answered=False,
                 tools=self._wheel.tools.specs(),
                 rules=self._wheel.tools.rules,
-                step_limit=self._step_limit,
+                step_limit=self._wheel.step_limit,
             )
-            self._launch(TurnRun(self._wheel, rebuilt, appended.lease, last), machine.Begin())
-        label = self._wheel.providers.label(model)
-        return TurnTicket(turn_id, message.id, appended.envelopes[1].seq, str(model), label)
+            last = appended.envelopes[-1].seq
+            self._launch(TurnRun(self._wheel, fresh, appended.lease, last), machine.Begin())
+        return TurnTicket(turn_id, message.id, begun.seq, str(model), label)
 
     def _receipt(self, turn: Turn) -> TurnTicket:
         """The answer to a request that was received before."""
@@ -161,12 +171,17 @@ class TurnService:
             turn_id=turn_id,
         )
 
+    def _require_open(self) -> None:
+        if self._closing:
+            raise Unavailable("BestChat is stopping here.", hint="Send it again once it is back.")
+
     async def get(self, turn_id: TurnId) -> Turn:
         """How far a turn has come."""
         return await self._wheel.storage.turn(turn_id)
 
     async def cancel(self, turn_id: TurnId) -> Turn:
         """Stop a turn, wherever it runs; one that has ended stays as it is."""
+        self._require_open()
         turn = await self.get(turn_id)
         if not turn.active:
             return turn
@@ -189,6 +204,7 @@ class TurnService:
             InvalidRequest: the edited arguments are not a JSON object.
             Conflict: somebody else was faster, or the turn has ended.
         """
+        self._require_open()
         if decision.arguments is not None:
             _check_arguments(decision.arguments)
         state = await self._wheel.stream.state(conversation_id)
@@ -212,14 +228,9 @@ class TurnService:
     ) -> None:
         """Go on with a turn that nobody was running."""
         state = await self._wheel.stream.state(conversation_id)
-        rebuilt = machine.TurnMachine.rebuild(
-            state,
-            lease.turn_id,
-            tools=self._wheel.tools.specs(),
-            rules=self._wheel.tools.rules,
-            step_limit=self._step_limit,
+        run = TurnRun(
+            self._wheel, self._wheel.machine(state, lease.turn_id), lease, state.conversation.seq
         )
-        run = TurnRun(self._wheel, rebuilt, lease, state.conversation.seq)
         self._launch(run, first)
 
     def _launch(self, run: TurnRun, first: machine.Input) -> None:
@@ -242,11 +253,26 @@ class TurnService:
                 del self._runs[turn_id]
                 del self._tasks[turn_id]
 
-    async def _keep(self) -> None:
-        """Once a second: leases and texts of all running turns, in one transaction."""
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do some work again and again. Turns depend on it, so that nothing may end it."""
         while True:
-            await self._wheel.stream.clock.sleep(KEEP_SECONDS)
-            await self._renew()
+            try:
+                await work()
+            except ChatError as error:
+                _log.warning("BestChat: turns were not looked after: %s", error.info.code)
+            except Exception:  # noqa: BLE001  see above
+                _log.exception("BestChat: turns were not looked after")
+            await self._wheel.stream.clock.sleep(seconds)
+
+    async def _keep(self) -> None:
+        """Renew leases, store texts, and hear what other processes wrote for running turns."""
+        await self._renew()
+        newest = await self._wheel.storage.seqs(
+            {run.conversation_id for run in self._runs.values()}
+        )
+        for run in self._runs.values():
+            if newest.get(run.conversation_id, 0) > run.seq:
+                run.hear_missed()
 
     async def _renew(self) -> None:
         # A turn may be let go and taken up again meanwhile: what is lost is the run of this moment.
@@ -256,27 +282,24 @@ class TurnService:
             return
         try:
             lost = await self._wheel.storage.renew(texts, self._wheel.stream.clock.now() + LEASE)
-        except ChatError as error:
-            _log.warning("BestChat: leases were not renewed: %s", error.info.code)
+        except ChatError:
             for run in runs.values():
                 run.keep_again()
-            return
+            raise
         for turn_id in lost:
             runs[turn_id].abandon()
 
     async def _reap(self) -> None:
-        """Now and then: close the turns of processes that have gone away."""
-        clock = self._wheel.stream.clock
-        while True:
-            # This very process may have slept so long that its own leases have run out.
-            await self._renew()
-            with suppress(ChatError):  # storage out of reach: the next round comes
-                now = clock.now()
-                for lease in await self._wheel.storage.seize_expired(
-                    now, self._holder, now + LEASE
-                ):
-                    await self._close_lost(lease)
-            await clock.sleep(REAP_SECONDS)
+        """Close the turns of processes that have gone away."""
+        # This very process may have slept so long that its own leases have run out.
+        await self._renew()
+        now = self._wheel.stream.clock.now()
+        for lease in await self._wheel.storage.seize_expired(now, self._holder, now + LEASE):
+            try:
+                await self._close_lost(lease)
+            except ChatError as error:
+                # One that cannot be read must not keep the others from being closed.
+                _log.warning("BestChat: turn %s stays open: %s", lease.turn_id, error.info.code)
 
     async def _close_lost(self, lease: Lease) -> None:
         turn = await self._wheel.storage.turn(lease.turn_id)

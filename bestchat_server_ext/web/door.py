@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -10,8 +11,10 @@ from tornado.web import RequestHandler
 
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
-from bestchat_server_ext.core.errors import ChatError, ErrorInfo, Unavailable
-from bestchat_server_ext.core.tokens import PREFIX
+from bestchat_server_ext.core.errors import ChatError, ErrorInfo, NotAuthenticated, Unavailable
+from bestchat_server_ext.core.tokens import PREFIX, well_formed
+
+_log = logging.getLogger(__name__)
 
 
 class Authenticator(Protocol):
@@ -94,4 +97,16 @@ class TokenAuthenticator:
         token = bearer(handler)
         if token is None:
             return None
-        return await (await self._door.application()).authenticate(token)
+        if not well_formed(token):
+            raise NotAuthenticated("This is not a BestChat token.", hint="Copy all of it.")
+        return await (await self._opened()).authenticate(token)
+
+    async def _opened(self) -> Application:
+        """The application. Why it cannot be opened is no business of somebody unknown."""
+        try:
+            return await self._door.application()
+        except ChatError as error:
+            _log.warning("BestChat cannot be opened: %s", error)
+            raise Unavailable(
+                "BestChat cannot be opened on this server.", hint="The server's log says why."
+            ) from error

@@ -7,7 +7,7 @@ database and the heavy libraries behind it, is built at the first call.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -15,17 +15,21 @@ from jupyter_server.auth.identity import (
     IdentityProvider,
     LegacyIdentityProvider,
     PasswordIdentityProvider,
+    User,
 )
 from jupyter_server.base.call_context import CallContext
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import ensure_async
 from tornado.web import RequestHandler
 from traitlets import Any as AnyTrait
 
 from bestchat_server_ext import bootstrap
+from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.errors import NotAllowed
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
 from bestchat_server_ext.web.door import Door, TokenAuthenticator, bearer
 from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandler
@@ -38,15 +42,42 @@ _NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 
 
 class JupyterAuthenticator(TokenAuthenticator):
-    """BestChat tokens first; else whoever Jupyter says is there."""
+    """BestChat tokens first; else whoever Jupyter says is there, if its authorizer agrees."""
+
+    def __init__(self, door: Door, kernels: KernelTokens) -> None:
+        """Check BestChat tokens against the application, those of new kernels included."""
+        super().__init__(door)
+        self._kernels = kernels
+
+    async def _opened(self) -> Application:
+        """The application, with the tokens of all kernels that were started meanwhile."""
+        application = await super()._opened()
+        await self._kernels.settle(application)
+        return application
 
     async def caller(self, handler: RequestHandler) -> Caller | None:
         """The caller behind a request. A bad BestChat token never falls back to a cookie."""
         if bearer(handler) is not None:
             return await super().caller(handler)
-        if handler.current_user is None:
+        user = await _user(handler)
+        if user is None:
             return None
+        authorizer = handler.authorizer  # type: ignore[attr-defined]  # mixed with JupyterHandler
+        action = "read" if handler.request.method == "GET" else "write"
+        if not await ensure_async(authorizer.is_authorized(handler, user, action, RESOURCE)):
+            raise NotAllowed(
+                "Jupyter's authorizer does not allow this.", hint="Ask the administrator."
+            )
         return Caller(owner=owner_of(handler), kind="user")
+
+
+async def _user(handler: RequestHandler) -> User | None:
+    """Who is signed in now: on a WebSocket, the request itself may be hours old."""
+    if not isinstance(handler, EventsSocket) or not handler.greeted:
+        current: User | None = handler.current_user
+        return current
+    provider = handler.identity_provider  # type: ignore[attr-defined]  # a JupyterHandler too
+    return cast("User | None", await ensure_async(provider.get_user(handler)))
 
 
 def owner_of(handler: Any) -> OwnerId:  # noqa: ANN401  any JupyterHandler
@@ -111,6 +142,9 @@ class JupyterEventsSocket(_InsideJupyter, WebSocketMixin, EventsSocket, JupyterH
 
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
 
+RESOURCE = "bestchat"
+"""What Jupyter's authorizer knows us by."""
+
 OPTIONS = ("data_dir", "default_model", "scripts_dir", "step_limit")
 """The names of all options. Said again here because `settings` takes its time to load."""
 
@@ -138,20 +172,20 @@ class BestChat(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the routes, and look after kernels."""
         server = self._server
+        self._kernels = KernelTokens(self._door, self._url, _current_owner)
+        self._kernels.watch(server.kernel_manager)
         server.web_app.add_handlers(  # type: ignore[no-untyped-call]  # Tornado's own
             ".*$",
             routes(
                 server.base_url,
                 self._door,
-                JupyterAuthenticator(self._door),
+                JupyterAuthenticator(self._door, self._kernels),
                 api=JupyterApiHandler,
                 health=JupyterHealthHandler,
                 openapi=JupyterOpenApiHandler,
                 events=JupyterEventsSocket,
             ),
         )
-        self._kernels = KernelTokens(self._door, self._url, _current_owner)
-        self._kernels.watch(server.kernel_manager)
 
     @property
     def _server(self) -> ServerApp:
@@ -174,8 +208,10 @@ class BestChat(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Revoke the kernels' tokens, and store what running turns have heard."""
-        await self._kernels.close()
-        await self._door.close()
+        try:
+            await self._kernels.close(self._server.kernel_manager.list_kernel_ids())
+        finally:
+            await self._door.close()
 
 
 def _current_owner() -> OwnerId:

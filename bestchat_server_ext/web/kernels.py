@@ -1,8 +1,9 @@
 """A token and an address for every kernel that the server starts.
 
-The token is made before the kernel, because it travels in the kernel's environment, and becomes
-valid while the kernel starts: opening the database must not hold the kernel up. It is revoked
-when the kernel is removed. A restart keeps environment and kernel, and so the token.
+The token is made before the kernel, because it travels in the kernel's environment. It is stored
+when a BestChat token is first presented: a kernel that never chats costs nothing, and the database
+stays closed. It is revoked when the kernel is removed. A restart keeps environment and kernel, and
+so the token.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.errors import ChatError
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
@@ -30,8 +32,9 @@ class KernelTokens:
         self._door = door
         self._url = url
         self._owner = owner
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._closed = False
+        self._pending: dict[str, tuple[str, OwnerId]] = {}
+        self._revoking: set[asyncio.Task[None]] = set()
+        self._settling = asyncio.Lock()
 
     def watch(self, kernel_manager: Any) -> None:  # noqa: ANN401  any MappingKernelManager
         """Wrap the two methods through which kernels come and go.
@@ -49,36 +52,44 @@ class KernelTokens:
             environ = dict(os.environ if environ is None else environ)
             environ |= {"BESTCHAT_URL": self._url(), "BESTCHAT_TOKEN": token}
             kernel_id: str = await start(**kwargs, env=environ)
-            self._tasks[kernel_id] = asyncio.create_task(self._add(token, owner, kernel_id))
+            self._pending[kernel_id] = token, owner
             return kernel_id
 
         def remove_kernel(kernel_id: str) -> Any:  # noqa: ANN401  passed through
-            if (adding := self._tasks.get(kernel_id)) is not None and not self._closed:
-                self._tasks[kernel_id] = asyncio.create_task(self._revoke(kernel_id, adding))
+            self._end(kernel_id)
             return remove(kernel_id)
 
         kernel_manager.start_kernel = start_kernel
         kernel_manager.remove_kernel = remove_kernel
 
-    async def close(self) -> None:
-        """Revoke all tokens: the server is stopping, and its kernels stop with it."""
-        self._closed = True
-        await asyncio.gather(
-            *(self._revoke(kernel_id, task) for kernel_id, task in list(self._tasks.items()))
-        )
+    async def settle(self, application: Application) -> None:
+        """Store the tokens that were given out and not stored yet.
 
-    async def _add(self, token: str, owner: OwnerId, kernel_id: str) -> None:
-        try:
-            application = await self._door.application()
-            await application.tokens.add_kernel_token(token, owner, kernel_id)
-        except ChatError as error:
-            _log.warning("BestChat: kernel %s has no token: %s", kernel_id, error)
+        Raises:
+            ChatError: storage is out of reach; they are kept for the next time.
+        """
+        async with self._settling:
+            for kernel_id, (token, owner) in list(self._pending.items()):
+                await application.tokens.add_kernel_token(token, owner, kernel_id)
+                if self._pending.pop(kernel_id, None) is None:  # it has ended meanwhile
+                    await application.tokens.revoke_kernel(kernel_id)
 
-    async def _revoke(self, kernel_id: str, adding: asyncio.Task[None]) -> None:
-        await adding
+    def _end(self, kernel_id: str) -> None:
+        """A kernel is gone, and its token with it."""
+        if self._pending.pop(kernel_id, None) is not None or self._door.opened is None:
+            return  # it was never stored, or `settle` is at it and will revoke it
+        task = asyncio.create_task(self._revoke(self._door.opened, kernel_id))
+        self._revoking.add(task)
+        task.add_done_callback(self._revoking.discard)
+
+    async def _revoke(self, application: Application, kernel_id: str) -> None:
         try:
-            application = await self._door.application()
             await application.tokens.revoke_kernel(kernel_id)
         except ChatError as error:
             _log.warning("BestChat: the token of kernel %s stays: %s", kernel_id, error)
-        self._tasks.pop(kernel_id, None)
+
+    async def close(self, kernel_ids: Iterable[str]) -> None:
+        """Revoke the tokens of all kernels: the server is stopping, and they stop with it."""
+        for kernel_id in kernel_ids:
+            self._end(kernel_id)
+        await asyncio.gather(*self._revoking, return_exceptions=True)

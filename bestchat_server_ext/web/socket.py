@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from importlib.metadata import version
 
 import msgspec
@@ -19,7 +19,6 @@ from bestchat_server_ext.api import events
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
     ClientFrame,
-    Heartbeat,
     Hello,
     Ping,
     Problem,
@@ -35,7 +34,9 @@ from bestchat_server_ext.core.errors import (
     ChatError,
     InvalidRequest,
     LimitReached,
+    NotAllowed,
     NotAuthenticated,
+    ProtocolMismatch,
 )
 from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.ports.bus import Frame
@@ -56,7 +57,11 @@ SUBSCRIPTION_LIMIT = 200
 
 CLOSE_BAD_FRAME = 4400
 CLOSE_NOT_AUTHENTICATED = 4401
+CLOSE_TOO_SLOW = 4408
 CLOSE_PROTOCOL = 4426
+
+DRAIN_SECONDS = 20.0
+"""How long a client may leave what was sent to it unread, while it asks for more."""
 
 _frames: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
 
@@ -66,15 +71,18 @@ class EventsSocket(WebSocketHandler):
 
     door: Door
     authenticator: Authenticator
+    greeted: bool
+    """Whether the client has said hello: from then on the line is in use."""
 
     def initialize(self, door: Door, authenticator: Authenticator) -> None:
         """Take what the route gives."""
         self.door = door
         self.authenticator = authenticator
         self._caller: Caller | None = None
-        self._greeted = False
+        self.greeted = False
         self._subscriptions: dict[ConversationId, asyncio.Task[None]] = {}
         self._heart: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
 
     async def get(self, *args: str, **kwargs: str) -> None:
         """Let in who is known; the upgrade happens only then."""
@@ -96,13 +104,14 @@ class EventsSocket(WebSocketHandler):
 
     async def on_message(self, message: str | bytes) -> None:
         """Obey one frame."""
-        try:
-            await self._obey(self._read(message))
-        except ChatError as error:
-            await self._send(Problem(error.info))
-            if not self._greeted:
-                code = CLOSE_PROTOCOL if error.code == "protocol_mismatch" else CLOSE_BAD_FRAME
-                self.close(code, error.code)
+        with suppress(WebSocketClosedError):  # `on_close` sees to the rest
+            try:
+                await self._obey(self._read(message))
+            except ChatError as error:
+                await self._send(Problem(error.info))
+                if not self.greeted:
+                    mismatch = error.code == ProtocolMismatch.code
+                    self.close(CLOSE_PROTOCOL if mismatch else CLOSE_BAD_FRAME, error.code)
 
     def _read(self, message: str | bytes) -> ClientFrame:
         if len(message) > FRAME_LIMIT:
@@ -119,28 +128,45 @@ class EventsSocket(WebSocketHandler):
         match frame:
             case Hello(protocol=protocol):
                 check_protocol(protocol)
-                self._greeted = True
+                self.greeted = True
                 await self._send(Welcome(PROTOCOL, version("bestchat")))
-            case _ if not self._greeted:
+            case _ if not self.greeted:
                 raise InvalidRequest("The first frame has to be hello.")
             case Subscribe():
-                self._subscribe(frame)
+                await self._subscribe(frame)
             case Unsubscribe(conversation_id=conversation_id):
                 self._drop(conversation_id)
             case Ping():
                 await self._send_heartbeat()
 
-    def _subscribe(self, frame: Subscribe) -> None:
-        self._drop(frame.conversation_id)
-        if len(self._subscriptions) >= SUBSCRIPTION_LIMIT:
+    async def _subscribe(self, frame: Subscribe) -> None:
+        """Follow a conversation; anew, if it is followed already.
+
+        What the former subscription has sent must be on its way first. Otherwise a client that
+        asks and never reads could pile up snapshots here.
+        """
+        former = self._subscriptions.get(frame.conversation_id)
+        if former is None and len(self._subscriptions) >= SUBSCRIPTION_LIMIT:
             raise LimitReached(
                 f"One socket follows at most {SUBSCRIPTION_LIMIT} conversations.",
                 hint="Unsubscribe from some.",
             )
+        await self._drained()
+        self._drop(frame.conversation_id)
         request = events.SubscribeEvents(frame.conversation_id, frame.after, frame.draft)
         self._subscriptions[frame.conversation_id] = asyncio.create_task(
             self._follow(request), name="bestchat-follow"
         )
+
+    async def _drained(self) -> None:
+        """Wait until the client has taken what was sent; give up on one that never does."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async with self._writing:
+                    pass
+        except TimeoutError:
+            self.close(CLOSE_TOO_SLOW, "too_slow")
+            raise WebSocketClosedError from None
 
     def _drop(self, conversation_id: ConversationId) -> None:
         if (task := self._subscriptions.pop(conversation_id, None)) is not None:
@@ -149,51 +175,57 @@ class EventsSocket(WebSocketHandler):
     async def _follow(self, request: events.SubscribeEvents) -> None:
         """Pass one conversation on until the client has enough of it."""
         conversation_id = request.conversation_id
-        try:
-            frames = self._application.dispatcher.subscribe(self._caller, request)
-            async with aclosing(frames):
-                async for frame in frames:
-                    await self._send(frame)
-        except ChatError as error:
-            await self._send(Problem(error.info, conversation_id))
+        with suppress(WebSocketClosedError):  # `on_close` sees to the rest
+            try:
+                frames = self._application.dispatcher.subscribe(self._caller, request)
+                async with aclosing(frames):
+                    async for frame in frames:
+                        await self._send(frame)
+            except ChatError as error:
+                await self._send(Problem(error.info, conversation_id))
         if self._subscriptions.get(conversation_id) is asyncio.current_task():
             del self._subscriptions[conversation_id]
 
     async def _send_heartbeat(self) -> None:
         dispatcher = self._application.dispatcher
-        await self._send(await dispatcher.heartbeat(self._caller, self._subscriptions))
+        await self._send(await dispatcher.heartbeat(self._known(), self._subscriptions))
+
+    def _known(self) -> Caller:
+        if self._caller is None:
+            raise NotAuthenticated("Nobody is signed in any more.")
+        return self._caller
 
     async def _send(self, frame: Frame | ServerFrame) -> None:
+        """Write one frame, and wait until it is on its way: one writer at a time.
+
+        A task that is cancelled here must not cancel the write itself, which is Tornado's.
+        """
         body = frame.json if isinstance(frame, Frame) else msgspec.json.encode(frame)
-        try:
-            await self.write_message(body.decode())
-        except WebSocketClosedError:
-            self._stop()
+        async with self._writing:
+            await asyncio.shield(self.write_message(body.decode()))
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            try:
-                # Rights that were taken away meanwhile close the socket.
-                self._caller = await self.authenticator.caller(self)
-                await self._send_heartbeat()
-            except NotAuthenticated as error:
-                self.close(CLOSE_NOT_AUTHENTICATED, error.code)
-                return
-            except ChatError as error:
-                # The next call will say so; the line itself is in order.
-                _log.warning("BestChat: an empty heartbeat was sent: %s", error.info.code)
-                await self._send(Heartbeat({}))
+        with suppress(WebSocketClosedError):  # `on_close` sees to the rest
+            while True:
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+                await self._beat_once()
+
+    async def _beat_once(self) -> None:
+        try:
+            # Rights that were taken away meanwhile close the socket.
+            self._caller = await self.authenticator.caller(self)
+            await self._send_heartbeat()
+        except (NotAuthenticated, NotAllowed) as error:
+            self.close(CLOSE_NOT_AUTHENTICATED, error.code)
+        except ChatError as error:
+            # The next call will say so; the line itself is in order.
+            _log.warning("BestChat: no heartbeat was sent: %s", error.info.code)
 
     def on_close(self) -> None:
         """Let go of everything."""
-        self._stop()
-
-    def _stop(self) -> None:
         tasks = [*self._subscriptions.values()]
         self._subscriptions.clear()
         if self._heart is not None:
             tasks.append(self._heart)
         for task in tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
+            task.cancel()

@@ -424,11 +424,11 @@ class TestTheLine:
         assert reader.state == await talk.state()
 
     async def test_a_server_that_stays_away(
-        self, open_here: Open, begin: Begin, serve: Any, connect: Any, monkeypatch: Any
+        self, open_here: Open, begin: Begin, serve: Any, connect: Any
     ) -> None:
-        monkeypatch.setattr("bestchat_server_ext.client.remote.RETRY_SECONDS", (0.0, 0.0))
         application = await open_here()
         client = await connect(application)
+        client._away_seconds = 0.0
         talk = await begin(InProcessClient(application))
         following = client.follow(talk.id)
         await anext(following)
@@ -445,6 +445,18 @@ class TestTheLine:
         talk = await begin(InProcessClient(application))
         with pytest.raises(NotAuthenticated):
             await anext(client.follow(talk.id))
+
+    async def test_a_proxy_is_not_asked_for_the_way_to_this_machine(
+        self, open_here: Open, connect: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("HTTP_PROXY", "WS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9/")
+            monkeypatch.setenv(name.lower(), "http://127.0.0.1:9/")
+        client = await connect(await open_here())
+        made = await client.call(conversations.create, conversations.CreateConversation())
+        following = client.follow(made.id)
+        async with aclosing(following):
+            assert isinstance(await anext(following), Snapshot)
 
     async def test_what_another_process_wrote_comes_with_the_next_heartbeat(
         self, open_here: Open, begin: Begin, connect: Any, monkeypatch: pytest.MonkeyPatch

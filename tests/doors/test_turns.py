@@ -299,6 +299,15 @@ class TestStart:
         assert len((await talk.state()).turns) == 1
         assert len((await talk.state()).messages) == 1
 
+    async def test_a_long_text_arrives_whole(
+        self, open_here: Open, door: Door, begin: Begin
+    ) -> None:
+        talk = await begin(await door(await open_here()))
+        text = "long \u00e9 \U0001f469 " * 100_000
+        await talk.ask("scripted/echo", text, request_id="long")
+        await talk.until(ev.TurnFinished)
+        assert await talk.answers() == [text]
+
     async def test_one_turn_at_a_time(
         self, open_here: Open, door: Door, begin: Begin, script: Write
     ) -> None:

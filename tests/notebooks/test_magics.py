@@ -85,8 +85,8 @@ def test_the_answer_goes_into_a_variable(shared: Kernel) -> None:
     assert shared.run("answer.model").value == "'scripted/magics'"
     assert shared.run("answer.usage.output_tokens > 0").value == "True"
     turn = shared.turn()
-    kept = shared.run("answer.conversation_id, answer.turn_id").value.replace("-", "")
-    assert kept == f"('{turn['conversation_id']}', '{turn['id']}')"
+    kept = shared.run("answer.conversation_id + ' ' + answer.turn_id").value.replace("-", "")
+    assert kept == f"'{turn['conversation_id']} {turn['id']}'"
 
 
 def test_a_failed_cell_leaves_the_variable_alone(shared: Kernel) -> None:
@@ -175,8 +175,8 @@ def test_ipythons_own_variables_are_not_the_users(shared: Kernel) -> None:
 
 def test_what_a_model_says_cannot_act(shared: Kernel) -> None:
     ran = shared.run("%%chat --new --out said\nimage please")
-    assert ran.answer.startswith("&#33;[x](http://attacker.example/?q=1) &lt;b>bold&lt;/b> `<i>`")
-    assert "'![x](http://attacker.example/?q=1) <b>" in shared.run("said.text").value
+    assert ran.answer.startswith("`<i>` &#33;[x](http://attacker.example/?q=1) &lt;b>bold")
+    assert "'`<i>` ![x](http://attacker.example/?q=1) <b>bold</b>'" in shared.run("said.text").value
 
 
 def test_a_large_prompt(shared: Kernel) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from bestchat_server_ext.adapters.endpoint_static import StaticEndpoint
-from bestchat_server_ext.adapters.provider_http import Catalog, OpenAIProvider
+from bestchat_server_ext.adapters.endpoint_configured import ConfiguredEndpoint
+from bestchat_server_ext.adapters.provider_http import Catalog, OpenAIProvider, failures
+from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.models import (
     Chunk,
@@ -166,10 +167,22 @@ async def host() -> AsyncIterator[Host]:
     await host.stop()
 
 
+def at(url: str, key: str | None = None) -> ConfiguredEndpoint:
+    """The endpoint of a configured address; of the default one, if it is empty."""
+    secrets = EnvSecrets({"OPENAI_BASE_URL": url, "OPENAI_API_KEY": key or ""})
+    return ConfiguredEndpoint(
+        secrets,
+        url_name="OPENAI_BASE_URL",
+        key_name="OPENAI_API_KEY",
+        default_url="http://127.0.0.1:9/v1",
+        label="OpenAI",
+    )
+
+
 def made(
     host: Host, key: str | None = KEY, catalog: Catalog = (), **options: Any
 ) -> OpenAIProvider:
-    endpoint = StaticEndpoint(host.base_url, key)
+    endpoint = at(host.base_url, key)
     return OpenAIProvider("openai", endpoint, catalog, label="OpenAI", **options)
 
 
@@ -275,7 +288,7 @@ async def test_a_request_over_a_connection_that_was_closed_meanwhile_is_sent_aga
 
 
 async def test_a_missing_key_names_its_variable() -> None:
-    endpoint = StaticEndpoint("http://127.0.0.1:9/v1", "", "OPENAI_API_KEY", label="OpenAI")
+    endpoint = at("")
     provider = OpenAIProvider("openai", endpoint)
     error = await failure(provider)
     assert isinstance(error, errors.MissingKey)
@@ -289,7 +302,7 @@ async def test_the_proxy_of_the_environment_is_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", host.base_url.removesuffix("/v1"))
     monkeypatch.setenv("no_proxy", "")
-    endpoint = StaticEndpoint("http://models.example/v1", KEY)
+    endpoint = at("http://models.example/v1", KEY)
     provider = OpenAIProvider("openai", endpoint)
     assert TextChunk("Hel") in await heard(provider)
     await provider.close()
@@ -537,7 +550,7 @@ async def test_a_refused_connection_names_the_host(host: Host) -> None:
     ],
 )
 async def test_addresses_that_lead_nowhere(url: str, says: str) -> None:
-    provider = OpenAIProvider("openai", StaticEndpoint(url, KEY))
+    provider = OpenAIProvider("openai", at(url, KEY))
     error = await failure(provider)
     assert says in str(error)
     assert "pass" not in str(error)
@@ -545,7 +558,7 @@ async def test_addresses_that_lead_nowhere(url: str, says: str) -> None:
 
 
 async def test_a_key_that_does_not_fit_into_a_header_is_not_shown(host: Host) -> None:
-    provider = made(host, key=KEY + "\n")
+    provider = made(host, key=f"{KEY}\nX-Other: 1")
     assert "its key" in str(await failure(provider))
     await provider.close()
 
@@ -631,8 +644,8 @@ async def test_a_session_belongs_to_its_loop(host: Host, provider: OpenAIProvide
 def test_importing_loads_no_aiohttp() -> None:
     code = (
         "import sys, bestchat_server_ext.adapters.provider_http as lane, "
-        "bestchat_server_ext.adapters.endpoint_static as endpoint\n"
-        "lane.OpenAIProvider('a', endpoint.StaticEndpoint('http://x'))\n"
+        "bestchat_server_ext.adapters.endpoint_configured\n"
+        "lane.OpenAIProvider('a', None)\n"
         "assert 'aiohttp' not in sys.modules"
     )
     root = Path(__file__).parents[2]
@@ -702,7 +715,28 @@ async def test_a_model_outside_of_a_closed_catalog_is_refused_unasked(host: Host
 
 
 def test_facts_come_from_the_catalog_or_are_unknown() -> None:
-    endpoint = StaticEndpoint("http://127.0.0.1:9/v1")
+    endpoint = at("http://127.0.0.1:9/v1")
     provider = OpenAIProvider("openai", endpoint, (LARGE,))
     assert provider.facts("large") == LARGE
     assert provider.facts("other") == ModelFacts("openai/other", known=False)
+
+
+async def test_a_key_that_is_set_later_counts() -> None:
+    environ = {"OPENAI_API_KEY": ""}
+    endpoint = ConfiguredEndpoint(
+        EnvSecrets(environ),
+        url_name="OPENAI_BASE_URL",
+        key_name="OPENAI_API_KEY",
+        default_url="http://127.0.0.1:9/v1",
+        label="OpenAI",
+    )
+    with pytest.raises(errors.MissingKey):
+        await endpoint.address()
+    environ["OPENAI_API_KEY"] = KEY
+    assert (await endpoint.address()).key == KEY
+
+
+def test_a_key_that_comes_back_in_other_letters_is_recognised() -> None:
+    shouted = errors.ProviderError(f"No such key: {KEY.upper()}", hint=f"Is it {KEY.lower()}?")
+    quiet = str(failures.scrubbed(shouted, KEY))
+    assert KEY.lower() not in quiet.lower()

@@ -103,7 +103,7 @@ async def _ask_everything(database: Database) -> None:
     await storage.append(other.id, [other.created()], clock.now())
     page = await storage.list_conversations(owner, limit=1)
     await storage.list_conversations(owner, limit=1, cursor=page.cursor)
-    await storage.locate(begun.turn_id)
+    await storage.locate("turn", begun.turn_id)
     await storage.turn(begun.turn_id)
     await storage.find_turn(owner, RequestId("r"))
     await storage.last_turn(owner)

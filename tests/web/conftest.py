@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -215,3 +215,11 @@ def site(request: pytest.FixtureRequest) -> Site:
     """Both ways to mount the routes, in turn."""
     found: Site = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def strict(start_jupyter: Any) -> Iterator[Any]:
+    """Below another address, and with Jupyter's own gate closed to everybody unknown."""
+    server = start_jupyter("/some/where/", "--ServerApp.allow_unauthenticated_access=False")
+    yield server
+    assert server.alarms == []

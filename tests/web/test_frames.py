@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -90,9 +91,11 @@ async def test_a_protocol_too_far_away(site: Any, protocol: int) -> None:
 async def test_a_frame_beyond_all_limits_closes_the_line(site: Any) -> None:
     line = await site.connect()
     await line.greet()
-    await line.socket.send_str("x" * (11 * 1024 * 1024))
-    heard = await line.hear()
-    assert heard == 1009 or heard["error"]["code"] == "invalid_request"
+    with suppress(ConnectionError):  # closed before all of it was sent
+        await line.socket.send_str("x" * (11 * 1024 * 1024))
+    assert await line.hear() in {1006, 1009}
+    again = await site.connect()
+    await again.greet()
 
 
 async def test_what_is_not_there_cannot_be_followed(site: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -31,7 +32,7 @@ BAD_BODIES: dict[str, tuple[Any, str]] = {
     "half a surrogate pair": (b'{"title": "\\ud83d"}', ""),
     "UTF-16": ('{"title": "x"}'.encode("utf-16"), ""),
     "deep nesting": ("[" * DEEP + "]" * DEEP, ""),
-    "deep nesting in a field": ('{"title":' + '{"a":' * DEEP + "1" + "}" * DEEP + "}", ""),
+    "deep nesting in a field": ('{"title":' + '{"a":' * DEEP + "1" + "}" * DEEP + "}", "title"),
     "an unknown field": ('{"titel": "x"}', "titel"),
     "a wrong type": ('{"title": 7}', "title"),
     "null where there is none": ('{"title": null}', "title"),
@@ -76,9 +77,9 @@ async def test_an_error_names_no_private_thing(site: Any) -> None:
         assert secret not in (await site.call("conversations.create", body)).text
 
 
-async def test_a_body_that_is_too_large(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_is_too_large(site: Any) -> None:
     body = b'{"title": "' + b"x" * http.BODY_LIMIT + b'"}'
-    answer = await site.call("conversations.create", body)
+    answer = await site.call("conversations.create", io.BytesIO(body))
     assert answer.status == 400
     assert str(http.BODY_LIMIT) in answer.error["text"]
 
@@ -92,7 +93,6 @@ async def test_a_body_that_is_too_large(site: Any, monkeypatch: pytest.MonkeyPat
         "nothing",
         "__class__",
         "events.subscribe",
-        "%2e%2e",
         "conversations.create%00",
         "\u00e9",
         "",

@@ -69,7 +69,7 @@ def install(
     if target.is_file() and _digest(target) == SHA256:
         return target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target.parent) as folder:
             progress(0, SIZE)
             _download(Path(folder))

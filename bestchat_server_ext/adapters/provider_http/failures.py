@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -101,15 +102,20 @@ def failure(error: Exception, place: str) -> errors.ProviderError:
 def scrubbed(error: errors.ChatError, key: str | None) -> errors.ChatError:
     """The error without the key, should the provider have repeated it."""
     if key:
-        text = _without(key, error.info.text)
-        if text != error.info.text:
-            error.info = msgspec.structs.replace(error.info, text=text)
-            error.args = (text,)
+        text, hint = _without(key, error.info.text), _without(key, error.info.hint)
+        error.info = msgspec.structs.replace(error.info, text=text, hint=hint)
+        error.args = (text,)
     return error
 
 
+def tells(key: str | None, text: str) -> bool:
+    """Whether a text holds the key."""
+    return bool(key) and _without(key or "", text) != text
+
+
 def _without(key: str, text: str) -> str:
-    text = text.replace(key, "***")
+    # In any case of letters: the name of a host, for one, comes back in small ones.
+    text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
     for length in range(len(key) - 1, _SHORTEST_START - 1, -1):
         # A text that was cut to its greatest length may end in the middle of the key.
         if text.endswith(key[:length]):

@@ -184,7 +184,8 @@ class OpenAIProvider:
             raise failures.scrubbed(error, address.key) from None
         except (OSError, ValueError, failures.client_error()) as error:
             raise failures.failure(error, self._place(address)) from None
-        return [_facts(self._name, model) for model in listed.data]
+        harmless = (model for model in listed.data if not failures.tells(address.key, model.id))
+        return [_facts(self._name, model) for model in harmless]
 
     async def _get(self, address: Address, path: str) -> bytes:
         session = await self._session()

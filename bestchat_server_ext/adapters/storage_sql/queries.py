@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.tables import (
@@ -24,7 +24,7 @@ from bestchat_server_ext.core.events import Envelope
 from bestchat_server_ext.core.ids import ConversationId, OwnerId, TurnId, is_id
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
-from bestchat_server_ext.ports.storage import Located, Page
+from bestchat_server_ext.ports.storage import Located, ObjectKind, Page
 
 Value = TypeVar("Value")
 
@@ -84,6 +84,18 @@ def newest_seq(connection: Connection, conversation_id: ConversationId) -> int:
     return required(newest, "conversation")
 
 
+def newest_seqs(
+    connection: Connection, conversation_ids: Collection[ConversationId], owner: OwnerId | None
+) -> dict[str, int]:
+    """The numbers of the newest events of several conversations."""
+    query = select(conversations.c.id, conversations.c.seq).where(
+        conversations.c.id.in_(conversation_ids)
+    )
+    if owner is not None:
+        query = query.where(conversations.c.owner == owner)
+    return {str(row.id): row.seq for row in connection.execute(query)}
+
+
 def events_after(
     connection: Connection, conversation_id: ConversationId, seq: int, limit: int
 ) -> tuple[Envelope, ...] | None:
@@ -137,15 +149,16 @@ def _bad_cursor() -> InvalidRequest:
     )
 
 
-def locate(connection: Connection, object_id: str) -> Located | None:
-    """Where an object is and whose, in one query over all kinds of objects."""
-    place = conversations.c.id, conversations.c.owner
-    places: list[Select[Any]] = [select(*place).where(conversations.c.id == object_id)]
-    places += [
-        select(*place).join_from(table, conversations).where(table.c.id == object_id)
-        for table in (turns, tool_executions, messages)
-    ]
-    row = connection.execute(union_all(*places)).first()
+_KINDS = {"conversation": conversations, "turn": turns, "execution": tool_executions}
+
+
+def locate(connection: Connection, kind: ObjectKind, object_id: str) -> Located | None:
+    """Where an object is and whose."""
+    table = _KINDS[kind]
+    query = select(conversations.c.id, conversations.c.owner).where(table.c.id == object_id)
+    if table is not conversations:
+        query = query.join(table, table.c.conversation_id == conversations.c.id)
+    row = connection.execute(query).first()
     return None if row is None else Located(*row)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete
@@ -15,8 +15,6 @@ from bestchat_server_ext.core.conversation import ConversationState, Turn
 from bestchat_server_ext.core.events import ConversationDeleted, Envelope, Event
 from bestchat_server_ext.core.ids import (
     ConversationId,
-    ExecutionId,
-    MessageId,
     OwnerId,
     RequestId,
     TurnId,
@@ -29,6 +27,7 @@ from bestchat_server_ext.ports.storage import (
     Claim,
     Lease,
     Located,
+    ObjectKind,
     Page,
     PartialText,
 )
@@ -87,6 +86,15 @@ class SqlStorage:
         queries.require_id(conversation_id, "conversation")
         return await self._connections.read(queries.newest_seq, conversation_id)
 
+    async def seqs(
+        self, conversation_ids: Collection[ConversationId], owner: OwnerId | None = None
+    ) -> dict[str, int]:
+        """The numbers of the newest events of several conversations."""
+        wanted = [key for key in conversation_ids if is_id(key)]
+        if not wanted:
+            return {}
+        return await self._connections.read(queries.newest_seqs, wanted, owner)
+
     async def events_after(
         self, conversation_id: ConversationId, seq: int, *, limit: int
     ) -> tuple[Envelope, ...] | None:
@@ -102,13 +110,11 @@ class SqlStorage:
         """An owner's conversations, the last changed first."""
         return await self._connections.read(queries.page, owner, limit, cursor)
 
-    async def locate(
-        self, object_id: ConversationId | TurnId | ExecutionId | MessageId
-    ) -> Located | None:
-        """Where an object is and whose, whatever kind of object it is."""
+    async def locate(self, kind: ObjectKind, object_id: str) -> Located | None:
+        """Where an object of a kind is and whose; none if there is none of that kind."""
         if not is_id(object_id):
             return None
-        return await self._connections.read(queries.locate, object_id)
+        return await self._connections.read(queries.locate, kind, object_id)
 
     # Reading turns.
 

@@ -11,7 +11,7 @@ from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.conversation import Conversation
 from bestchat_server_ext.core.errors import Conflict, InvalidRequest, NotFound
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, MessageId, OwnerId, TurnId
-from bestchat_server_ext.ports.storage import Located, Storage
+from bestchat_server_ext.ports.storage import Located, ObjectKind, Storage
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene, assert_same, reduced
 
@@ -98,7 +98,7 @@ class ConversationSuite:
         ):
             with pytest.raises(NotFound):
                 await asked
-        assert await storage.locate(conversation_id) is None
+        assert await storage.locate("conversation", conversation_id) is None
 
     async def test_events_are_numbered_and_kept(self, storage: Storage, clock: ManualClock) -> None:
         """Without gaps, with their moments, in the order in which they were appended."""
@@ -162,7 +162,7 @@ class ConversationSuite:
             )
         assert_same(await storage.load(scene.id), before)
         assert await storage.events_after(scene.id, 1, limit=10) == ()
-        assert await storage.locate(begun.message.id) is None
+        assert await storage.locate("turn", begun.turn_id) is None
         assert (await storage.append(scene.id, begun.events, clock.now())).envelopes[0].seq == 2
 
     async def test_a_message_is_stored_once(self, storage: Storage, clock: ManualClock) -> None:
@@ -251,16 +251,34 @@ class ConversationSuite:
     async def test_every_kind_of_object_is_located(
         self, storage: Storage, clock: ManualClock
     ) -> None:
-        """With one question, whatever it is."""
+        """As what it is, and as nothing else: a client may choose the ids of some kinds."""
         scene = await stored(storage, clock)
         await stored(storage, clock, owner="bob")
         await play(storage, scene)
         state = await storage.load(scene.id)
-        names = [scene.id, *state.messages, *state.turns, *state.executions]
-        assert len(names) == 9
-        for name in names:
-            located = await storage.locate(ConversationId(name))
-            assert located == Located(scene.id, OwnerId("ada"))
+        kinds: dict[ObjectKind, list[str]] = {
+            "conversation": [scene.id],
+            "turn": list(state.turns),
+            "execution": list(state.executions),
+        }
+        for asked in kinds:
+            for kind, names in kinds.items():
+                assert names
+                for name in names:
+                    found = Located(scene.id, OwnerId("ada")) if kind == asked else None
+                    assert await storage.locate(asked, name) == found
+
+    async def test_how_far_conversations_have_come(
+        self, storage: Storage, clock: ManualClock
+    ) -> None:
+        """Of several at once, of one owner or of anybody; what is gone is left out."""
+        mine = await stored(storage, clock)
+        theirs = await stored(storage, clock, owner="bob")
+        await storage.append(mine.id, [ev.ConversationRenamed("x")], clock.now())
+        ids = [mine.id, theirs.id, ConversationId(clock.new_id()), ConversationId("no id")]
+        assert await storage.seqs(ids) == {mine.id: 2, theirs.id: 1}
+        assert await storage.seqs(ids, OwnerId("bob")) == {theirs.id: 1}
+        assert await storage.seqs([]) == {}
 
     async def test_deleting_leaves_nothing(self, storage: Storage, clock: ManualClock) -> None:
         """Except of the others."""
@@ -270,8 +288,9 @@ class ConversationSuite:
         deleted = await storage.delete(scene.id, clock.now())
         seq = before.conversation.seq + 1
         assert deleted == ev.Envelope(scene.id, seq, clock.now(), ev.ConversationDeleted())
-        for name in [scene.id, *before.messages, *before.turns, *before.executions]:
-            assert await storage.locate(ConversationId(name)) is None
+        assert await storage.locate("conversation", scene.id) is None
+        assert all([await storage.locate("turn", name) is None for name in before.turns])
+        assert all([await storage.locate("execution", name) is None for name in before.executions])
         request_id = before.turns[turn_id].request_id
         assert await storage.find_turn(scene.owner, request_id) is None
         assert_same(await storage.load(other.id), others)

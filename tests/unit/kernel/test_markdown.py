@@ -147,6 +147,8 @@ def test_diagrams_are_shown_as_their_source() -> None:
         "http://e/`a <img src=x> `",
         "http://e/<img src=x>",
         "$`$ <img src=x> `",
+        "~a `x <img src=x> ~ b`",
+        "~~~~```a <x>```",
         "foo `\n    ~~~ x ` <img src=x> `\nbar",
         # Fences that are none, or that end elsewhere than they seem.
         "- a\n  ```\n<img src=x>\n  ```",

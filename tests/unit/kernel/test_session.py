@@ -107,6 +107,15 @@ async def ask(session: ChatSession, text: str, cell: str = "", **more: Any) -> C
     return await session.ask(Question(text, cell or text, **more), Sink())
 
 
+async def until_grown(sink: Sink, asking: asyncio.Task[ChatResult]) -> None:
+    """Wait for the first piece of an answer; for an error if there will be none."""
+    growing = asyncio.create_task(sink.grown.wait())
+    await asyncio.wait({growing, asking}, return_when=asyncio.FIRST_COMPLETED)
+    growing.cancel()
+    if not sink.grown.is_set():
+        asking.result()
+
+
 async def state(session: ChatSession, conversation_id: str) -> ConversationState:
     client = (await session.connection()).client
     request = conversations.GetConversation(ConversationId(conversation_id))
@@ -128,8 +137,7 @@ async def test_several_steps_are_shown_together_and_counted_together(session: Ch
     sink = Sink()
     result = await session.ask(Question("tool", "a"), sink)
     assert result.text == "Then."
-    grown = "".join(item.text for item in sink.told if isinstance(item, Grew))
-    assert sink.told[-1] == Stored("First.\n\nThen.") == Stored(grown)
+    assert sink.told[-1] == Stored("First.\n\nThen.")
     kept = await state(session, result.conversation_id)
     assert result.usage == kept.turns[result.turn_id].usage
 
@@ -217,7 +225,7 @@ async def test_without_a_default_model_it_names_three_ways(
 async def test_stopping_keeps_what_had_arrived(session: ChatSession) -> None:
     sink = Sink()
     asking = asyncio.create_task(session.ask(Question("hang", "a"), sink))
-    await sink.grown.wait()
+    await until_grown(sink, asking)
     await session.stop()
     with pytest.raises(TurnCancelled, match="kept"):
         await asking
@@ -237,7 +245,7 @@ async def test_stopping_before_there_is_a_connection_stores_nothing(session: Cha
 async def test_the_next_cell_waits_for_one_that_is_still_stopping(session: ChatSession) -> None:
     sink = Sink()
     stopped = asyncio.create_task(session.ask(Question("hang", "a"), sink))
-    await sink.grown.wait()
+    await until_grown(sink, stopped)
     following = asyncio.create_task(ask(session, "count", cell="b"))
     await asyncio.sleep(0)
     # Only what was asked before is stopped in a notebook; here both are.
@@ -256,7 +264,7 @@ async def test_stopping_nothing_is_no_error(session: ChatSession) -> None:
 async def test_a_conversation_that_is_deleted_while_it_answers(session: ChatSession) -> None:
     sink = Sink()
     asking = asyncio.create_task(session.ask(Question("hang", "a"), sink))
-    await sink.grown.wait()
+    await until_grown(sink, asking)
     client = (await session.connection()).client
     page = await client.call(conversations.list_, conversations.ListConversations())
     request = conversations.DeleteConversation(page.conversations[0].id)
@@ -287,7 +295,7 @@ async def test_two_at_once_open_one_connection(session: ChatSession) -> None:
     assert first is second
 
 
-# Frames that come only when much was missed.
+# Frames, one by one.
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CONVERSATION = ConversationId("01a20621-8ff7-77e9-a1d4-40b3ebf44da7")
@@ -322,6 +330,22 @@ def snapshot(turn_state: Any, *answers: Message) -> Snapshot:
 
 def envelope(event: ev.Event) -> ev.Envelope:
     return ev.Envelope(CONVERSATION, 1, NOW, event)
+
+
+def delta(text: str, number: int = 1, kind: Any = "text") -> ev.Delta:
+    return ev.Delta(CONVERSATION, TURN, MessageId(f"m{number}"), 0, kind, 1, 1, text)
+
+
+def test_what_grows_is_what_is_stored_in_the_end() -> None:
+    turn, sink = session_module._Turn(TURN, "a/b"), Sink()
+    frames = [
+        *(delta("One"), delta("."), envelope(ev.MessageAdded(answer("One.")))),
+        *(delta("Two", 2), delta(".", 2), envelope(ev.MessageAdded(answer("Two.", 2)))),
+    ]
+    for frame in frames:
+        session_module._take(turn, frame, sink)
+    grown = "".join(item.text for item in sink.told if isinstance(item, Grew))
+    assert sink.told[-1] == Stored(grown) == Stored("One.\n\nTwo.")
 
 
 def test_a_snapshot_takes_the_place_of_what_was_there() -> None:
@@ -359,8 +383,7 @@ def test_a_turn_may_have_ended_meanwhile(
 def test_other_turns_of_the_conversation_change_nothing() -> None:
     other = TurnId("01a20621-9696-73e6-b96e-000000000000")
     turn, sink = session_module._Turn(other, "a/b"), Sink()
-    delta = ev.Delta(CONVERSATION, TURN, MessageId("m"), 0, "text", 1, 1, "x")
-    frames = [delta, envelope(ev.MessageAdded(answer("x"))), envelope(ev.TurnFinished(TURN))]
+    frames = [delta("x"), envelope(ev.MessageAdded(answer("x"))), envelope(ev.TurnFinished(TURN))]
     for frame in frames:
         session_module._take(turn, frame, sink)
     assert sink.told == []
@@ -369,6 +392,5 @@ def test_other_turns_of_the_conversation_change_nothing() -> None:
 
 def test_thoughts_are_not_the_answer() -> None:
     turn, sink = session_module._Turn(TURN, "a/b"), Sink()
-    delta = ev.Delta(CONVERSATION, TURN, MessageId("m"), 0, "reasoning", 1, 1, "hm")
-    session_module._take(turn, delta, sink)
+    session_module._take(turn, delta("hm", kind="reasoning"), sink)
     assert sink.told == []

@@ -1,0 +1,88 @@
+"""The extension in Jupyter's hands: found, loaded, quiet, and below any address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bestchat_server_ext.api import conversations
+from bestchat_server_ext.client.remote import RemoteClient
+from bestchat_server_ext.core import events as ev
+
+
+async def test_it_is_found_and_in_order(tmp_path: Path) -> None:
+    places = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    own = {name: str(tmp_path / name.lower()) for name in places}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "jupyter_server.extension.serverextension", "list"),
+        stdout=PIPE,
+        stderr=STDOUT,
+        env={"PATH": os.environ["PATH"], **own},
+    )
+    output, _ = await process.communicate()
+    lines = [line.strip() for line in output.decode().splitlines()]
+    assert process.returncode == 0
+    ours = [line for line in lines if "bestchat_server_ext" in line]
+    assert any("enabled" in line for line in ours)
+    assert any("OK" in line for line in ours)
+
+
+async def test_the_start_opens_nothing_and_calls_nobody(
+    start_jupyter: Any, session: aiohttp.ClientSession
+) -> None:
+    """Health, and even the WebSocket of a stranger, leave no trace on the disk."""
+    server = start_jupyter()
+    async with session.get(server.url + "bestchat/api/health") as response:
+        assert await response.json() == {"alive": True, "protocol": 1}
+    headers = {"Authorization": f"token {server.token}"}
+    async with session.get(server.url + "bestchat/api/health", headers=headers) as response:
+        health = await response.json()
+    assert (health["alive"], health["storage"]) == (True, "closed")
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await session.ws_connect(server.url + "bestchat/api/events")
+    assert not server.data_dir.exists()
+    await asyncio.to_thread(server.stop)
+    assert not server.data_dir.exists()
+    assert server.alarms == []
+
+
+class TestStrictAndElsewhere:
+    """Below another address, and with Jupyter's own gate closed to everybody unknown."""
+
+    async def test_both_lines_work(self, strict: Any) -> None:
+        client = RemoteClient(strict.url, strict.token)
+        made = await client.call(conversations.create, conversations.CreateConversation())
+        frames = client.follow(made.id, 0)
+        first = await anext(frames)
+        assert isinstance(first, ev.Envelope)
+        await frames.aclose()
+        await client.close()
+
+    async def test_who_is_not_known_gets_our_answers(
+        self, strict: Any, session: aiohttp.ClientSession
+    ) -> None:
+        root = strict.url + "bestchat/api/"
+        async with session.get(root + "health") as response:
+            assert await response.json() == {"alive": True, "protocol": 1}
+        async with session.post(root + "conversations.list", data=b"{}") as response:
+            assert response.status == 401
+            assert (await response.json())["error"]["code"] == "not_authenticated"
+        async with session.get(root + "openapi.json") as response:
+            assert response.status == 401
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await session.ws_connect(root + "events")
+        assert caught.value.status == 401
+
+    async def test_the_document_knows_the_address(
+        self, strict: Any, session: aiohttp.ClientSession
+    ) -> None:
+        headers = {"Authorization": f"token {strict.token}"}
+        async with session.get(strict.url + "bestchat/api/openapi.json", headers=headers) as got:
+            assert (await got.json())["servers"] == [{"url": "/some/where"}]
