@@ -11,6 +11,7 @@
     loop        the one thread that owns client or services
     display     a streaming answer in a cell
     markdown    model output made safe to show
+    visible     text from outside that steers no terminal
     result      what a cell leaves behind
     failure     how a failed chat looks
 

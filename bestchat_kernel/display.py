@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from bestchat_kernel.markdown import safe_markdown
+from bestchat_kernel.visible import one_line, visible
 from bestchat_server_ext.core.models import Usage
 
 _SHORTEST_PAUSE = 0.02
@@ -76,6 +77,7 @@ class AnswerView:
 
     def _show(self, text: str, metadata: dict[str, Any], caption: str = "") -> int:
         """Show a text; give the bytes that it takes on its way."""
+        text, caption = visible(text), one_line(caption)
         below = f"\n\n*— {caption}*" if caption else ""
         plain = f"\n\n— {caption}" if caption else ""
         bundle = {"text/markdown": safe_markdown(text) + below, "text/plain": text + plain}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bestchat_kernel.visible import one_line
 from bestchat_server_ext.core.errors import ChatError
 
 
@@ -14,7 +15,7 @@ class ChatFailed(Exception):
 
     def __init__(self, error: ChatError) -> None:
         """Say what `error` says; a provider's own words may come in several lines."""
-        super().__init__(" ".join(str(error).split()))
+        super().__init__(one_line(str(error), longest=2000))
         self.error = error
 
     def _render_traceback_(self) -> list[str]:

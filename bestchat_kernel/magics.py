@@ -12,8 +12,8 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,6 +28,7 @@ from bestchat_kernel.failure import ChatFailed, ChatInterrupted
 from bestchat_kernel.loop import LoopThread, at_exit, loop_thread
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.session import Asked, Began, ChatSession, Grew, Progress, Question, Stored
+from bestchat_kernel.visible import one_line
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest, TurnCancelled
 from bestchat_server_ext.core.models import Usage
 
@@ -160,9 +161,9 @@ class ChatMagics(Magics):
         try:
             _pump(news, view)
         except KeyboardInterrupt:
-            with _undisturbed():
-                self._stop(news, view)
-                view.finish("stopped")
+            _Deaf.for_a_moment()
+            self._stop(news, view)
+            view.finish("stopped")
             raise ChatInterrupted("Stopped. What had arrived is kept.") from None
         except BaseException:  # an alarm of the user's own, for example
             self._loop.submit(self._session.stop())
@@ -184,17 +185,31 @@ class ChatMagics(Magics):
         _pump(news, view, seconds=STOP_SECONDS)
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let nobody interrupt what an interrupt does; it does not take long."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+class _Deaf:
+    """Hears no interrupt for a moment, and then hears them as before.
+
+    Stop is pressed more than once. A second interrupt must disturb neither what the first one
+    does nor the kernel's reply to the cell, without which front ends wait for ever.
+    """
+
+    def __init__(self, before: Callable[[int, FrameType | None], Any], until: float) -> None:
+        self._before = before
+        self._until = until
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if time.monotonic() >= self._until:
+            signal.signal(signal.SIGINT, self._before)
+            self._before(number, frame)
+
+    @classmethod
+    def for_a_moment(cls) -> None:
+        """Begin to be deaf, for long enough that the cell is over."""
+        before = signal.getsignal(signal.SIGINT)
+        if isinstance(before, cls):
+            before = before._before
+        # Other threads are not interrupted, and what cannot be called is nobody's to hear.
+        if threading.current_thread() is threading.main_thread() and callable(before):
+            signal.signal(signal.SIGINT, cls(before, time.monotonic() + 1.5 * STOP_SECONDS))
 
 
 def _pump(
@@ -231,9 +246,8 @@ class _Viewer:
             case Stored(text=text):
                 self._view.replace(text)
             case Asked(execution=execution):
-                self._screen.note(
-                    f"waiting for approval: {execution.call.name} {execution.call.arguments}"
-                )
+                call = f"{execution.call.name} {execution.call.arguments}"
+                self._screen.note(f"waiting for approval: {one_line(call)}")
 
     def tick(self) -> None:
         self._view.tick()

@@ -441,7 +441,7 @@ class TestTheLine:
     ) -> None:
         application = await open_here()
         client = await connect(application)
-        client._token = "bc_unknown"
+        client._token = "bc_" + "A" * 43
         talk = await begin(InProcessClient(application))
         with pytest.raises(NotAuthenticated):
             await anext(client.follow(talk.id))

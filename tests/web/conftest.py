@@ -23,7 +23,7 @@ from bestchat_server_ext.core.access import EVERY_SCOPE, KERNEL_SCOPES, Scope
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId, TokenId, uuid7
 from bestchat_server_ext.core.tokens import digest, new_token
 from bestchat_server_ext.ports.tokens import TokenRecord
-from bestchat_server_ext.web.door import Door, TokenAuthenticator
+from bestchat_server_ext.web.door import Authenticator, Door, TokenAuthenticator
 from bestchat_server_ext.web.routes import routes
 
 
@@ -173,11 +173,13 @@ async def mount(session: aiohttp.ClientSession, data_dir: Path) -> AsyncIterator
     """Hang the routes into plain Tornado, with no Jupyter anywhere."""
     async with AsyncExitStack() as stack:
 
-        async def start(build: Callable[[], Awaitable[Application]], base_url: str = "/") -> Site:
+        async def start(
+            build: Callable[[], Awaitable[Application]],
+            base_url: str = "/",
+            authenticator: Callable[[Door], Authenticator] = TokenAuthenticator,
+        ) -> Site:
             door = Door(build)
-            server = HTTPServer(
-                TornadoApplication(routes(base_url, door, TokenAuthenticator(door)))
-            )
+            server = HTTPServer(TornadoApplication(routes(base_url, door, authenticator(door))))
             socket, port = bind_unused_port()
             server.add_socket(socket)
             stack.push_async_callback(server.close_all_connections)

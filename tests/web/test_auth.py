@@ -14,6 +14,7 @@ from bestchat_server_ext.api.catalog import PROCEDURES
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.testing.script import Call, Say
+from bestchat_server_ext.web import socket as web_socket
 
 CALLS = [item for item in PROCEDURES if not item.stream]
 NOBODY = "01900000-0000-7000-8000-000000000000"
@@ -46,8 +47,12 @@ async def wrong_token(_: Any) -> dict[str, str]:
     return {"Authorization": "token 0123456789abcdef"}
 
 
-async def unknown_token(_: Any) -> dict[str, str]:
+async def malformed_token(_: Any) -> dict[str, str]:
     return {"Authorization": "token bc_0123456789abcdef"}
+
+
+async def unknown_token(_: Any) -> dict[str, str]:
+    return {"Authorization": "token bc_" + "A" * 43}
 
 
 async def empty_token(_: Any) -> dict[str, str]:
@@ -71,6 +76,7 @@ async def expired_token(site: Any) -> dict[str, str]:
     [
         no_token,
         wrong_token,
+        malformed_token,
         unknown_token,
         empty_token,
         odd_token,
@@ -175,12 +181,21 @@ async def test_a_token_is_for_what_it_was_made_for(site: Any) -> None:
         answer = await site.call(procedure.name, body_for(procedure, object_id), nothing)
         expected = 404 if object_id == NOBODY and procedure.target else 403
         assert (procedure.name, answer.status) == (procedure.name, expected)
-    line = await site.connect(nothing)
+
+
+async def test_a_line_without_the_right_to_read_hears_nothing(
+    plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = await plain.add_token(scopes=())
+    mine = await plain.begin()
+    line = await plain.connect(nothing)
     await line.greet()
-    await line.say(type="subscribe", conversation_id=mine)
-    assert (await line.hear())["error"]["code"] == "not_allowed"
-    await line.say(type="ping")
-    assert (await line.heartbeat())["seqs"] == {}
+    for frame in ({"type": "subscribe", "conversation_id": mine}, {"type": "ping"}):
+        await line.say(**frame)
+        assert (await line.hear())["error"]["code"] == "not_allowed"
+    monkeypatch.setattr(web_socket, "HEARTBEAT_SECONDS", 0.001)
+    closing = await plain.connect(nothing)
+    assert await closing.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
 
 
 async def test_a_kernel_cannot_approve_what_runs_elsewhere(
@@ -273,7 +288,7 @@ class TestBrowsers:
     ) -> None:
         headers = self.sent(cookies) | {
             "X-XSRFToken": cookies["_xsrf"],
-            "Authorization": "token bc_0123456789abcdef",
+            "Authorization": "token bc_" + "A" * 43,
         }
         assert (await inside.call("system.whoami", {}, headers)).status == 401
         assert await refusal(inside.connect(headers)) == 401

@@ -14,12 +14,16 @@ import pytest
 from bestchat_server_ext.api.catalog import PROCEDURES
 from bestchat_server_ext.api.openapi import document
 from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.client.inprocess import LOCAL_CALLER
+from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import RateLimited, Unavailable
 from bestchat_server_ext.web import http
 
 Open = Callable[..., Awaitable[Application]]
 
 DEEP = 100_000
+UNKNOWN = "bc_" + "A" * 43
+"""Has the form of a token, and is none."""
 
 BAD_BODIES: dict[str, tuple[Any, str]] = {
     "not JSON": ("{", ""),
@@ -158,6 +162,16 @@ async def test_the_document_is_the_catalogue(site: Any) -> None:
     assert {f"/bestchat/api/{item.name}" for item in PROCEDURES if not item.stream} < set(paths)
 
 
+class EverybodyIsTheUser:
+    """An authenticator that asks nobody."""
+
+    def __init__(self, _: object) -> None:
+        pass
+
+    async def caller(self, _: object) -> Caller:
+        return LOCAL_CALLER
+
+
 class TestOpening:
     async def test_health_opens_nothing_and_the_first_call_does(
         self, mount: Any, open_here: Open, data_dir: Any
@@ -174,12 +188,12 @@ class TestOpening:
             assert answer.json == {"alive": True, "protocol": 1}
         assert opened == []
         assert not data_dir.exists()
-        unknown = {"Authorization": "token bc_unknown"}
+        unknown = {"Authorization": f"token {UNKNOWN}"}
         answers = await asyncio.gather(*(site.call("system.whoami", {}, unknown) for _ in range(5)))
         assert {answer.status for answer in answers} == {401}
         assert len(opened) == 1
 
-    async def test_trouble_is_said_and_goes_away_by_itself(
+    async def test_trouble_is_said_to_the_user_and_goes_away_by_itself(
         self, mount: Any, open_here: Open
     ) -> None:
         trouble: list[Exception] = [Unavailable("The disk is full.", hint="Make room.")]
@@ -189,21 +203,33 @@ class TestOpening:
                 raise trouble[0]
             return await open_here()
 
-        site = await mount(build)
-        headers = {"Authorization": "token bc_anything"}
-        answer = await site.call("system.whoami", {}, headers)
+        site = await mount(build, authenticator=EverybodyIsTheUser)
+        assert (await site.ask("GET", "bestchat/api/health")).json["storage"] == "closed"
+        answer = await site.call("system.whoami")
         assert (answer.status, answer.error["text"]) == (503, "The disk is full.")
-        health = await site.ask("GET", "bestchat/api/health", headers=headers)
+        health = await site.ask("GET", "bestchat/api/health")
         assert (health.status, health.json["storage"]) == (200, "unavailable")
         assert health.json["error"]["hint"] == "Make room."
-        # Without a credential it says nothing of this.
-        anonymous = await site.ask("GET", "bestchat/api/health", headers={})
-        assert anonymous.json == {"alive": True, "protocol": 1}
         trouble.clear()
-        assert (await site.call("system.whoami", {}, headers)).status == 401
-        headers = await site.add_token()
-        health = await site.ask("GET", "bestchat/api/health", headers=headers)
+        assert (await site.call("system.whoami")).status == 200
+        health = await site.ask("GET", "bestchat/api/health")
         assert (health.json["storage"], health.json["version"]) == ("ok", version("bestchat"))
+
+    async def test_trouble_is_not_explained_to_somebody_unknown(self, mount: Any) -> None:
+        async def build() -> Application:
+            raise Unavailable("The disk of /home/somebody is full.")
+
+        site = await mount(build)
+        for headers in ({}, {"Authorization": f"token {UNKNOWN}"}):
+            answer = await site.call("system.whoami", {}, headers)
+            assert answer.status == (503 if headers else 401)
+            health = await site.ask("GET", "bestchat/api/health", headers=headers)
+            assert health.status == 200
+            assert "somebody" not in answer.text + health.text
+        assert (await site.ask("GET", "bestchat/api/health", headers={})).json == {
+            "alive": True,
+            "protocol": 1,
+        }
 
     async def test_a_mistake_of_ours_has_the_same_shape_and_no_details(
         self, mount: Any, caplog: pytest.LogCaptureFixture
@@ -212,7 +238,7 @@ class TestOpening:
             raise KeyError("/home/someone/private")
 
         site = await mount(build)
-        headers = {"Authorization": "token bc_anything"}
+        headers = {"Authorization": f"token {UNKNOWN}"}
         answer = await site.call("system.whoami", {}, headers)
         assert (answer.status, answer.error["code"]) == (500, "internal")
         assert "private" not in answer.text

@@ -129,7 +129,7 @@ def test_what_is_shown_is_safe_and_what_is_kept_is_as_written(scene: Scene) -> N
     scene.view.add("<b> ![x](u)")
     scene.after(0)
     _, bundle, _ = scene.screen.shown[-1]
-    assert bundle == {"text/markdown": "&lt;b> &#33;[x](u)", "text/plain": "<b> ![x](u)"}
+    assert bundle == {"text/markdown": "<\u200bb> !\u200b[x](u)", "text/plain": "<b> ![x](u)"}
     assert scene.view.text == "<b> ![x](u)"
 
 
