@@ -9,6 +9,7 @@
     cells       which cell stands where in the conversation
     connect     the server that started this kernel, else the services in this process
     loop        the one thread that owns client or services
+    stop        the Stop button, while a cell waits
     display     a streaming answer in a cell
     markdown    model output made safe to show
     visible     text from outside that steers no terminal

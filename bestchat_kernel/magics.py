@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
-import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from types import FrameType
-from typing import Any
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -28,6 +26,7 @@ from bestchat_kernel.failure import ChatFailed, ChatInterrupted
 from bestchat_kernel.loop import LoopThread, at_exit, loop_thread
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.session import Asked, Began, ChatSession, Grew, Progress, Question, Stored
+from bestchat_kernel.stop import StopButton
 from bestchat_kernel.visible import one_line
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest, TurnCancelled
 from bestchat_server_ext.core.models import Usage
@@ -154,68 +153,50 @@ class ChatMagics(Magics):
     # Asking, on the main thread.
 
     def _ask(self, question: Question, screen: CellScreen) -> ChatResult:
-        news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
+        news: queue.SimpleQueue[Progress | _Ended] = queue.SimpleQueue()
         view = _Viewer(screen)
-        future = self._loop.submit(self._session.ask(question, news.put))
-        future.add_done_callback(lambda _: news.put(None))
-        try:
-            _pump(news, view)
-        except KeyboardInterrupt:
-            _Deaf.for_a_moment()
-            self._stop(news, view)
-            view.finish("stopped")
-            raise ChatInterrupted("Stopped. What had arrived is kept.") from None
-        except BaseException:  # an alarm of the user's own, for example
-            self._loop.submit(self._session.stop())
-            raise
-        try:
-            result = future.result()
-        except TurnCancelled:
-            view.finish("stopped")
-            raise
-        except ChatError:
-            view.finish("failed")
-            raise
-        view.finish("", result.usage)
+        with StopButton(lambda: news.put("pressed")) as button:
+            future = self._loop.submit(self._session.ask(question, news.put))
+            future.add_done_callback(lambda _: news.put("over"))
+            try:
+                ended = _pump(news, view)
+            except BaseException:  # an alarm of the user's own, for example
+                self._loop.submit(self._session.stop())
+                raise
+            if ended != "over":
+                # Stop the turn everywhere, and take what is kept of it if that comes soon.
+                self._loop.submit(self._session.stop())
+                _pump(news, view, seconds=STOP_SECONDS)
+                view.finish("stopped")
+                raise ChatInterrupted("Stopped. What had arrived is kept.")
+            result = _concluded(future, view)
+        if button.pressed:  # at the last moment: the answer is complete, but nothing runs on
+            raise ChatInterrupted("Stopped. The answer had arrived.")
         return result
 
-    def _stop(self, news: queue.SimpleQueue[Progress | None], view: _Viewer) -> None:
-        """Stop the turn everywhere, and take what is kept of it if that comes soon."""
-        self._loop.submit(self._session.stop())
-        _pump(news, view, seconds=STOP_SECONDS)
+
+def _concluded(future: Future[ChatResult], view: _Viewer) -> ChatResult:
+    """Show how a turn ended."""
+    try:
+        result = future.result()
+    except TurnCancelled:
+        view.finish("stopped")
+        raise
+    except ChatError:
+        view.finish("failed")
+        raise
+    view.finish("", result.usage)
+    return result
 
 
-class _Deaf:
-    """Hears no interrupt for a moment, and then hears them as before.
-
-    Stop is pressed more than once. A second interrupt must disturb neither what the first one
-    does nor the kernel's reply to the cell, without which front ends wait for ever.
-    """
-
-    def __init__(self, before: Callable[[int, FrameType | None], Any], until: float) -> None:
-        self._before = before
-        self._until = until
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if time.monotonic() >= self._until:
-            signal.signal(signal.SIGINT, self._before)
-            self._before(number, frame)
-
-    @classmethod
-    def for_a_moment(cls) -> None:
-        """Begin to be deaf, for long enough that the cell is over."""
-        before = signal.getsignal(signal.SIGINT)
-        if isinstance(before, cls):
-            before = before._before
-        # Other threads are not interrupted, and what cannot be called is nobody's to hear.
-        if threading.current_thread() is threading.main_thread() and callable(before):
-            signal.signal(signal.SIGINT, cls(before, time.monotonic() + 1.5 * STOP_SECONDS))
+_Ended = Literal["over", "pressed", "late"]
+"""Why there are no more news to wait for: the turn is over, Stop was pressed, or time is up."""
 
 
 def _pump(
-    news: queue.SimpleQueue[Progress | None], view: _Viewer, seconds: float = float("inf")
-) -> None:
-    """Show what is reported until the turn is over, or time is."""
+    news: queue.SimpleQueue[Progress | _Ended], view: _Viewer, seconds: float = float("inf")
+) -> _Ended:
+    """Show what is reported, until there is no more to wait for."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
@@ -223,10 +204,11 @@ def _pump(
         except queue.Empty:
             pass
         else:
-            if progress is None:
-                return
+            if isinstance(progress, str):
+                return progress
             view.take(progress)
         view.tick()
+    return "late"
 
 
 class _Viewer:

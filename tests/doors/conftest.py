@@ -98,7 +98,7 @@ class Serve:
         """Cut all WebSockets, without a word; new ones are taken."""
         while self._sockets:
             connection = self._sockets.pop().ws_connection
-            if connection is not None:
+            if connection is not None and connection.stream is not None:
                 connection.stream.close()
 
     async def stop(self) -> None:

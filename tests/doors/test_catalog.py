@@ -27,7 +27,7 @@ from bestchat_server_ext.client.remote import RemoteClient
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import ChatError, ErrorInfo
 from bestchat_server_ext.core.events import Envelope, TurnFinished
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId, RequestId, TurnId
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, MessageId, RequestId, TurnId
 
 Open = Callable[..., Awaitable[Application]]
 Case = Callable[[Client], Awaitable[object]]
@@ -179,7 +179,7 @@ async def start_twice_elsewhere(client: Client) -> object:
         request_id=RequestId("x"),
         text="Hello.",
         model="scripted/missing/model",
-        parent_id=NOBODY,
+        parent_id=MessageId(NOBODY),
     )
     return await failure(client.call(turns.start, request))
 

@@ -119,7 +119,8 @@ class Reader:
 
 def stream_of(text: str, seed: int) -> list[Action]:
     """The text in pieces of odd sizes, each with a little time after it."""
-    dice, actions, at = random.Random(seed), [], 0
+    actions: list[Action] = []
+    dice, at = random.Random(seed), 0
     while at < len(text):
         size = dice.randint(1, 9)
         kind = Say if dice.random() < 0.8 else Think

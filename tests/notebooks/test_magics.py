@@ -175,7 +175,7 @@ def test_ipythons_own_variables_are_not_the_users(shared: Kernel) -> None:
 
 def test_what_a_model_says_cannot_act(shared: Kernel) -> None:
     ran = shared.run("%%chat --new --out said\nimage please")
-    assert ran.answer.startswith("`<i>` &#33;[x](http://attacker.example/?q=1) &lt;b>bold")
+    assert ran.answer.startswith("`<\u200bi>` !\u200b[x](http://attacker.example/?q=1) <\u200bb>bold")
     assert "'`<i>` ![x](http://attacker.example/?q=1) <b>bold</b>'" in shared.run("said.text").value
 
 

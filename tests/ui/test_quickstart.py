@@ -45,7 +45,7 @@ def open_lab(page: Page, url: str) -> None:
     )
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(90)
 def test_the_quickstart_answers_in_the_browser(
     page: Page, lab: Callable[..., str], model_weights: Path, tmp_path: Path
 ) -> None:

@@ -63,11 +63,11 @@ async def odd_token(_: Any) -> dict[str, str]:
     return {"Authorization": "token bc_\u00e9\u00ff"}
 
 
-async def revoked_token(site: Any) -> dict[str, str]:
+async def revoked_token(site: Any) -> Any:
     return await site.add_token(revoked_at=datetime.now(UTC))
 
 
-async def expired_token(site: Any) -> dict[str, str]:
+async def expired_token(site: Any) -> Any:
     return await site.add_token(lifetime=timedelta(seconds=-1))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bestchat_server_ext.adapters.bus_memory import MemoryBus
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.web import socket as web_socket
 
@@ -209,7 +210,9 @@ async def test_a_closed_line_leaves_nothing_behind(plain: Any, application: Appl
     await line.socket.close()
     await asyncio.wait(following, timeout=20)
     assert all(task.done() for task in following)
-    assert application._services.stream.bus._topics == {}
+    bus = application._services.stream.bus
+    assert isinstance(bus, MemoryBus)
+    assert bus._topics == {}
 
 
 async def test_a_turn_seen_by_two(site: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from jupyter_client import AsyncKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from bestchat_server_ext.api import system
 from bestchat_server_ext.client.remote import RemoteClient
