@@ -37,6 +37,10 @@ STOP_SECONDS = 1.0
 _PULSE_SECONDS = 0.02
 
 
+_STOPPED = "Stopped. What had arrived is kept."
+_LEFT = "Stopped here. The server did not confirm it in time, so that the turn may go on there."
+
+
 class CellScreen:
     """Shows in the output of the running cell; in a terminal, prints."""
 
@@ -130,6 +134,7 @@ class ChatMagics(Magics):
             model=chosen.model,
             conversation=chosen.conversation,
             new=chosen.new,
+            attended=self._attended(),
         )
         result = self._ask(question, screen)
         if chosen.out is not None:
@@ -143,6 +148,11 @@ class ChatMagics(Magics):
             for name, value in self._shell.user_ns.items()
             if not name.startswith("_") and not (name in hidden and hidden[name] is value)
         }
+
+    def _attended(self) -> bool:
+        """Whether somebody sits before the notebook: who runs one headless takes no input."""
+        kernel = getattr(self._shell, "kernel", None)
+        return bool(getattr(kernel, "_allow_stdin", True))
 
     def _cell_key(self, source: str) -> CellKey:
         """The front end's own id of the running cell, where it gives one."""
@@ -166,9 +176,9 @@ class ChatMagics(Magics):
             if ended != "over":
                 # Stop the turn everywhere, and take what is kept of it if that comes soon.
                 self._loop.submit(self._session.stop())
-                _pump(news, view, seconds=STOP_SECONDS)
+                ended = _pump(news, view, seconds=STOP_SECONDS)
                 view.finish("stopped")
-                raise ChatInterrupted("Stopped. What had arrived is kept.")
+                raise ChatInterrupted(_STOPPED if ended == "over" else _LEFT)
             result = _concluded(future, view)
         if button.pressed:  # at the last moment: the answer is complete, but nothing runs on
             raise ChatInterrupted("Stopped. The answer had arrived.")

@@ -42,6 +42,7 @@ class Question:
         model: model reference, if one was named.
         conversation: id or title of the conversation to continue from now on, if one was named.
         new: whether to begin a new conversation from now on.
+        attended: whether somebody sits before the notebook.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Question:
     model: str | None = None
     conversation: str | None = None
     new: bool = False
+    attended: bool = True
 
 
 # What a sink is told.
@@ -181,7 +183,7 @@ class ChatSession:
             model=question.model,
             parent_id=MessageId(place.parent_id) if place.parent_id else None,
             root=place.root,
-            attended=connection.attended,
+            attended=connection.attended and question.attended,
         )
         try:
             return await connection.client.call(turns.start, request)

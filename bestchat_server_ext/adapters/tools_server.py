@@ -80,10 +80,17 @@ class FunctionTools:
             if inspect.iscoroutinefunction(function):
                 returned = await function(**given)
             else:
-                returned = await asyncio.to_thread(function, **given)
+                returned = await asyncio.to_thread(_called, function, given)
             return ToolResult(_text(returned))
         except Exception as error:  # noqa: BLE001  whatever a tool raises is its result
             return ToolResult(f"{type(error).__name__}: {error}", is_error=True)
+
+
+def _called(function: Callable[..., Any], given: dict[str, Any]) -> object:
+    try:
+        return function(**given)
+    except StopIteration as error:  # a future cannot carry this one
+        raise RuntimeError("StopIteration") from error
 
 
 def _arguments_of(function: Callable[..., Any], name: str) -> type[msgspec.Struct]:

@@ -66,11 +66,15 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., str]]:
         command += [f"--port={port}", "--ServerApp.port_retries=0", "--ip=127.0.0.1"]
         command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={notebooks}"]
         command += ["--LabApp.expose_app_in_browser=True"]
-        log = (tmp_path / "lab.log").open("wb")
-        started.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
-        return f"http://127.0.0.1:{port}/lab/tree/01_quickstart.ipynb?token={TOKEN}&reset"
+        with (tmp_path / "lab.log").open("wb") as log:
+            started.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
+        return f"http://127.0.0.1:{port}/lab/tree/01_quickstart.ipynb?token={TOKEN}"
 
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # Jupyter loses a SIGTERM that comes while it logs
+            process.kill()
+            process.wait()

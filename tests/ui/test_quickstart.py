@@ -45,7 +45,26 @@ def open_lab(page: Page, url: str) -> None:
     )
 
 
-@pytest.mark.timeout(90)
+def run_all(page: Page) -> None:
+    """Run all cells from the menu, and see the first of them run.
+
+    JupyterLab opens its connection to a new kernel twice now and then, and loses what was sent
+    over the first one; a person would click again.
+    """
+    first = page.locator(f"{NOTEBOOK} .jp-CodeCell .jp-InputPrompt").first
+    for _ in range(3):
+        page.get_by_text("Run", exact=True).first.click()
+        page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
+        page.locator(f"{NOTEBOOK} .jp-WindowedPanel-outer").first.evaluate("e => e.scrollTo(0, 0)")
+        try:
+            expect(first).to_have_text("[1]:", timeout=10_000)
+        except AssertionError:
+            continue
+        return
+    expect(first).to_have_text("[1]:")
+
+
+@pytest.mark.timeout(300)
 def test_the_quickstart_answers_in_the_browser(
     page: Page, lab: Callable[..., str], model_weights: Path, tmp_path: Path
 ) -> None:
@@ -55,7 +74,7 @@ def test_the_quickstart_answers_in_the_browser(
     page.set_viewport_size({"width": 1280, "height": 900})
     open_lab(page, lab(BESTCHAT_DEFAULT_MODEL="local/smollm2-135m"))
 
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    run_all(page)
 
     captions = page.locator(f"{NOTEBOOK} .jp-RenderedMarkdown em", has_text="local/smollm2-135m")
     expect(captions.first).to_contain_text(re.compile("demo model"), timeout=120_000)
