@@ -21,57 +21,58 @@ RUN := $(CURDIR)/.run
 .PHONY: run test test-python test-web lint bench types lock clean
 
 $(VENV)/installed: requirements.lock pyproject.toml
-	scripts/ensure python
+	@scripts/ensure python
 	@echo "Installing Python packages into $(VENV): about a minute"
-	test -x $(BIN)/python || python3 -m venv $(VENV)
-	awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > $(VENV)/uv.lock
-	$(PIP) --require-hashes --requirement $(VENV)/uv.lock
-	$(UV) --require-hashes --requirement requirements.lock || $(PIP) --require-hashes --requirement requirements.lock
-	$(PIP) --no-deps --no-build-isolation --editable .
-	touch $@
+	@test -x $(BIN)/python || python3 -m venv $(VENV)
+	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > $(VENV)/uv.lock
+	@$(PIP) --require-hashes --requirement $(VENV)/uv.lock
+	@$(UV) --require-hashes --requirement requirements.lock || $(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
 
 labextension/node_modules/installed: labextension/package-lock.json
-	scripts/ensure node
-	npm --prefix labextension ci --no-audit --no-fund
-	touch $@
+	@scripts/ensure node
+	@npm --prefix labextension ci --no-audit --no-fund
+	@touch $@
 
 run: $(VENV)/installed
-	mkdir -p $(RUN)/notebooks
-	cp -n notebooks/*.ipynb $(RUN)/notebooks/
-	BESTCHAT_DATA_DIR=$(RUN)/data $(BIN)/bestchat models add smollm2-135m
-	BESTCHAT_DATA_DIR=$(RUN)/data BESTCHAT_DEFAULT_MODEL=$${BESTCHAT_DEFAULT_MODEL:-local/smollm2-135m} \
+	@mkdir -p $(RUN)/notebooks
+	@cp -n notebooks/*.ipynb $(RUN)/notebooks/
+	@BESTCHAT_DATA_DIR=$(RUN)/data $(BIN)/bestchat models add smollm2-135m
+	@BESTCHAT_DATA_DIR=$(RUN)/data BESTCHAT_DEFAULT_MODEL=$${BESTCHAT_DEFAULT_MODEL:-local/smollm2-135m} \
 	PATH="$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/jupyter lab --port=$(PORT) --ServerApp.root_dir=$(RUN)/notebooks \
+	  --ServerApp.port_retries=0 --LanguageServerManager.autodetect=False \
 	  --LabApp.default_url=/lab/tree/01_quickstart.ipynb \
 	  $(if $(filter none,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: test-python test-web
 
 test-python: $(VENV)/installed labextension/node_modules/installed
-	scripts/ensure chromium
-	$(BIN)/python -m pytest
+	@scripts/ensure chromium
+	@$(BIN)/python -m pytest
 
 test-web: labextension/node_modules/installed
-	npm --prefix labextension run check
-	npm --prefix labextension run test
+	@npm --prefix labextension run check
+	@npm --prefix labextension run test
 
 lint: $(VENV)/installed labextension/node_modules/installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	npm --prefix labextension run lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@npm --prefix labextension run lint
 
 bench: $(VENV)/installed
-	$(BIN)/python tests/bench/load.py
-	$(BIN)/python tests/bench/cells.py
+	@$(BIN)/python tests/bench/load.py
+	@$(BIN)/python tests/bench/cells.py
 
 types: $(VENV)/installed labextension/node_modules/installed
-	$(BIN)/python scripts/make_api_types.py
+	@$(BIN)/python scripts/make_api_types.py
 
 lock:
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --custom-compile-command "make lock" --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .run labextension/node_modules labextension/lib
+	@rm -rf $(VENV) .run labextension/node_modules labextension/lib

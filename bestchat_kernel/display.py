@@ -78,6 +78,8 @@ class AnswerView:
     def _show(self, text: str, metadata: dict[str, Any], caption: str = "") -> int:
         """Show a text; give the bytes that it takes on its way."""
         text, caption = visible(text), one_line(caption)
+        if caption:
+            text = text.rstrip("\n")
         below = f"\n\n*— {caption}*" if caption else ""
         plain = f"\n\n— {caption}" if caption else ""
         bundle = {"text/markdown": safe_markdown(text) + below, "text/plain": text + plain}

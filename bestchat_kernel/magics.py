@@ -41,6 +41,9 @@ _STOPPED = "Stopped. What had arrived is kept."
 _LEFT = "Stopped here. The server did not confirm it in time, so that the turn may go on there."
 
 
+_CUT = "cut off at the model's limit"
+
+
 class CellScreen:
     """Shows in the output of the running cell; in a terminal, prints."""
 
@@ -195,7 +198,7 @@ def _concluded(future: Future[ChatResult], view: _Viewer) -> ChatResult:
     except ChatError:
         view.finish("failed")
         raise
-    view.finish("", result.usage)
+    view.finish(_CUT if result.finish_reason == "length" else "", result.usage)
     return result
 
 

@@ -69,7 +69,12 @@ def variable_name(text: str) -> str:
 
 OPTIONS = (
     Option("model", ("-m", "--model"), "the model that answers, as provider/model", "MODEL"),
-    Option("conversation", ("-c", "--conversation"), "continue this conversation", "ID"),
+    Option(
+        "conversation",
+        ("-c", "--conversation"),
+        "continue this conversation, by id or 'title'",
+        "ID",
+    ),
     Option("new", ("--new",), "begin a new conversation"),
     Option("out", ("--out",), "put the answer into this variable", "NAME", variable_name),
     Option("raw", ("--raw",), "send the prompt as it is, without @name and {{ expression }}"),

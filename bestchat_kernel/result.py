@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bestchat_kernel.markdown import safe_markdown
+from bestchat_kernel.visible import visible
 from bestchat_server_ext.core.models import Usage
 
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -25,6 +27,8 @@ class ChatResult:
         usage: tokens of the whole turn, as the provider counted them.
         conversation_id: where it was said.
         turn_id: the turn that brought it.
+        finish_reason: why the model stopped: `stop`, or `length` where its limit cut it off.
+        code: the bodies of the fenced code blocks in it.
     """
 
     text: str
@@ -32,6 +36,7 @@ class ChatResult:
     usage: Usage
     conversation_id: str
     turn_id: str
+    finish_reason: str = "unknown"
 
     @property
     def code(self) -> list[str]:
@@ -41,6 +46,10 @@ class ChatResult:
         One that broke off counts as well.
         """
         return list(_blocks(self.text))
+
+    def _repr_markdown_(self) -> str:
+        """How a notebook shows it."""
+        return safe_markdown(visible(self.text))
 
     def __str__(self) -> str:
         """The answer."""

@@ -238,8 +238,15 @@ class ChatSession:
             case None:
                 raise NotFound("The conversation was deleted while it was answering.")
             case ev.TurnFinished():
-                text = turn.answers[-1].text if turn.answers else ""
-                return ChatResult(text, turn.model, turn.usage, conversation_id, turn.turn_id)
+                last = turn.answers[-1] if turn.answers else None
+                return ChatResult(
+                    last.text if last else "",
+                    turn.model,
+                    turn.usage,
+                    conversation_id,
+                    turn.turn_id,
+                    (last and last.finish_reason) or "unknown",
+                )
 
     # Conversations.
 

@@ -28,12 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("bestchat", description="Chat with models inside Jupyter.")
-    parser.add_argument("--version", action="version", version=version("bestchat"))
+    parser.add_argument("--version", action="version", version=f"bestchat {version('bestchat')}")
     topics = parser.add_subparsers(required=True, metavar="topic")
-    models = topics.add_parser("models", help="embedded models").add_subparsers(
+    models = topics.add_parser("models", help="models that run on this machine").add_subparsers(
         required=True, metavar="verb"
     )
-    add = models.add_parser("add", help="bring the weights of an embedded model to this machine")
+    add = models.add_parser("add", help="bring the demo model to this machine")
     add.add_argument("name", help="the model, for example smollm2-135m")
     add.set_defaults(run=_add_model)
     return parser
@@ -42,9 +42,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_model(options: argparse.Namespace) -> int:
     from bestchat_server_ext import bootstrap, settings
 
-    path = bootstrap.install_model(settings.load(os.environ), options.name, _show_progress)
-    print(f"\r{options.name} is at {path}. It is a demo model: choose it with")
-    print(f"  %%chat -m local/{options.name}")
+    name = options.name.removeprefix("local/")
+    print(f"Bringing {name} to this machine, unless it is here: 93 MB", flush=True)
+    path = bootstrap.install_model(settings.load(os.environ), name, _show_progress)
+    print(f"\r{name} is at {path}.")
+    print(f"It is a demo model and not for real work. Choose it with: %%chat -m local/{name}")
     return 0
 
 

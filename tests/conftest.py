@@ -28,6 +28,11 @@ LEAKS = ("BESTCHAT_", "JUPYTER_", "JPY_", "OPENAI_", "ANTHROPIC_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser's tests last: it keeps an event loop running, and no other can run beside."""
+    items.sort(key=lambda item: "ui" in item.path.relative_to(Path(__file__).parent).parts)
+
+
 class Outside(AssertionError):
     """A test tried to reach another machine."""
 

@@ -95,7 +95,8 @@ class ProviderRegistry:
         if not self._configured(entry):
             raise MissingKey(
                 f"The provider {entry.name!r} has no key.",
-                hint=f"Set {entry.key_name} in the environment and start Jupyter again.",
+                hint=f"Set {entry.key_name} before Jupyter is started; without a server, in this "
+                "notebook.",
                 field="model",
             )
         return ref

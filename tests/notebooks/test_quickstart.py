@@ -126,7 +126,7 @@ def test_papermill_stops_at_a_missing_key(tmp_path: Path, clean: dict[str, str])
     assert done.returncode != 0
     line = (
         "missing_key: The provider 'openai' has no key. "
-        "Set OPENAI_API_KEY in the environment and start Jupyter again."
+        "Set OPENAI_API_KEY before Jupyter is started; without a server, in this notebook."
     )
     assert line in done.stderr.splitlines()
     notebook = nbformat.read(out, as_version=4)

@@ -333,7 +333,7 @@ async def test_without_weights_it_says_how_to_fetch_them(tmp_path: Path) -> None
 
 def test_facts_when_everything_is_there(data_dir: Path) -> None:
     assert LocalModelEndpoint(data_dir).catalog() == (MODEL_FACTS,)
-    expected = ModelFacts("local/smollm2-135m", "demo model", 4096, 1024, tools=False)
+    expected = ModelFacts("local/smollm2-135m", "demo model", 4096, 512, tools=False)
     assert expected == MODEL_FACTS
 
 

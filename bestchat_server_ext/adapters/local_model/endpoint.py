@@ -18,7 +18,7 @@ from bestchat_server_ext.ports.endpoint import Address
 
 WINDOW = 4096
 """Tokens; the model could take twice as many, for 90 MB more of memory."""
-LIMIT = 1024
+LIMIT = 512
 """Tokens of one answer: so small a model easily falls into a loop."""
 MODEL_FACTS = ModelFacts(
     f"local/{weights.NAME}",
