@@ -71,7 +71,7 @@ types: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/python scripts/make_api_types.py
 
 lock:
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --custom-compile-command "make lock" --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
