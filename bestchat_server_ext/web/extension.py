@@ -27,6 +27,7 @@ from tornado.web import RequestHandler
 from traitlets import Any as AnyTrait
 
 from bestchat_server_ext import bootstrap
+from bestchat_server_ext.api.catalog import BY_NAME
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import NotAllowed
@@ -63,12 +64,20 @@ class JupyterAuthenticator(TokenAuthenticator):
         if user is None:
             return None
         authorizer = handler.authorizer  # type: ignore[attr-defined]  # mixed with JupyterHandler
-        action = "read" if handler.request.method == "GET" else "write"
+        action = _action(handler)
         if not await ensure_async(authorizer.is_authorized(handler, user, action, RESOURCE)):
             raise NotAllowed(
                 "Jupyter's authorizer does not allow this.", hint="Ask the administrator."
             )
         return Caller(owner=owner_of(handler), kind="user")
+
+
+def _action(handler: RequestHandler) -> str:
+    """What a request does, in the authorizer's words. Everything is a POST, so the scope tells."""
+    procedure = BY_NAME.get(handler.request.path.rpartition("/")[2])
+    if procedure is None:
+        return "read" if handler.request.method == "GET" else "write"
+    return "read" if str(procedure.scope).endswith(":read") else "write"
 
 
 async def _user(handler: RequestHandler) -> User | None:
