@@ -37,7 +37,7 @@ from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Stor
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.providers import ProviderRegistry
-from bestchat_server_ext.services.stream import StreamService, control_topic
+from bestchat_server_ext.services.stream import REPLAY_LIMIT, StreamService, control_topic
 from bestchat_server_ext.services.tools import ToolExecutor
 
 _log = logging.getLogger(__name__)
@@ -47,8 +47,6 @@ TOOL_GRACE_SECONDS = 0.5
 
 RETRY_SECONDS = 0.5
 """Pause before something is written again that storage could not take."""
-
-_REPLAY_LIMIT = 1000
 
 
 Happening = Callable[[], Awaitable[machine.Input | None]]
@@ -349,7 +347,7 @@ class TurnRun:
 
     async def _hear_missed(self) -> bool:
         """Hear what was stored since we last knew of everything; say whether there was any."""
-        news = await self._wheel.stream.events_after(self.conversation_id, self._seq, _REPLAY_LIMIT)
+        news = await self._wheel.stream.events_after(self.conversation_id, self._seq, REPLAY_LIMIT)
         if not news:
             return False
         self._seq = news[-1].seq

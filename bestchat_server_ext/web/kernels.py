@@ -1,9 +1,9 @@
 """A token and an address for every kernel that the server starts.
 
-The token is made before the kernel, because it travels in the kernel's environment. It is stored
-when a BestChat token is first presented: a kernel that never chats costs nothing, and the database
-stays closed. It is revoked when the kernel is removed. A restart keeps environment and kernel, and
-so the token.
+The token is made before the kernel, because it travels in the kernel's environment. While the
+database is closed, it is stored when a BestChat token is first presented: a kernel that never chats
+must not open it. It is revoked when the kernel is removed. A restart keeps environment and kernel,
+and so the token.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class KernelTokens:
             environ |= {"BESTCHAT_URL": self._url(), "BESTCHAT_TOKEN": token}
             kernel_id: str = await start(**kwargs, env=environ)
             self._pending[kernel_id] = token, owner
+            if (opened := self._door.opened) is not None:
+                await self._settle_now(opened)
             return kernel_id
 
         def remove_kernel(kernel_id: str) -> Any:  # noqa: ANN401  passed through
@@ -73,6 +75,13 @@ class KernelTokens:
                 await application.tokens.add_kernel_token(token, owner, kernel_id)
                 if self._pending.pop(kernel_id, None) is None:  # it has ended meanwhile
                     await application.tokens.revoke_kernel(kernel_id)
+
+    async def _settle_now(self, application: Application) -> None:
+        """As `settle`, where a kernel must start even if its token cannot be stored yet."""
+        try:
+            await self.settle(application)
+        except ChatError as error:
+            _log.warning("BestChat: a kernel's token is not stored yet: %s", error)
 
     def _end(self, kernel_id: str) -> None:
         """A kernel is gone, and its token with it."""

@@ -57,7 +57,6 @@ def execute(path: Path, statement: str) -> None:
         file.execute(statement)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 async def test_folder_and_file_are_private(tmp_path: Path) -> None:
     path = tmp_path / "data" / "chat.db"
     database = await open_database(path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,15 @@ async def test_a_kernel_without_a_session_and_below_another_address(
     await client.close()
     async with session.delete(strict.url + f"api/kernels/{kernel_id}", headers=jupyters) as gone:
         assert gone.status == 204
+
+
+async def test_a_token_is_a_row_as_soon_as_the_database_is_open(
+    inside: Any, jupyter: Any, start: Start
+) -> None:
+    await inside.call("system.whoami", {}, {"Authorization": f"token {jupyter.token}"})
+    kernel_id = await start("row.ipynb")
+    (path,) = jupyter.data_dir.rglob("*.sqlite3")
+    with closing(sqlite3.connect(path)) as database:
+        query = "SELECT length(digest), revoked_at FROM api_tokens WHERE kernel_id = ?"
+        assert database.execute(query, (kernel_id,)).fetchall() == [(32, None)]
+    await told(jupyter, kernel_id)  # Jupyter complains when a kernel ends while it begins
