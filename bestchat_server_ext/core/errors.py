@@ -7,11 +7,14 @@
     │   ├── ProtocolMismatch  protocol_mismatch     invalid      one side has to be upgraded
     │   ├── UnknownProvider   unknown_provider      invalid
     │   ├── NoModel           no_model              invalid      no default, none named
-    │   └── PromptError       prompt_error          invalid      an expression in a prompt raised
+    │   ├── PromptError       prompt_error          invalid      an expression in a prompt raised
+    │   └── TooLarge          too_large             invalid      more than is looked at
     ├── UnknownProcedure      unknown_procedure     missing
     ├── NotAuthenticated      not_authenticated     denied       no caller, or an unknown one
     ├── NotAllowed            not_allowed           denied       the caller's scopes do not reach
-    │   └── MissingKey        missing_key           denied       a provider has no key
+    │   ├── MissingKey        missing_key           denied       a provider has no key
+    │   ├── NotPermitted      not_permitted         denied       the site's policy rules it out
+    │   └── Disabled          disabled              denied       the site has switched BestChat off
     ├── NotFound              not_found             missing      also: somebody else's
     ├── Conflict              conflict              conflict     the object has moved on
     │   ├── TurnActive        turn_active           conflict     one turn at a time
@@ -96,6 +99,12 @@ class InvalidRequest(ChatError):
     kind = "invalid"
 
 
+class TooLarge(InvalidRequest):
+    """What was sent is larger than anything that is looked at."""
+
+    code = "too_large"
+
+
 class UnknownProcedure(ChatError):
     """There is no procedure of that name."""
 
@@ -145,6 +154,20 @@ class MissingKey(NotAllowed):
     """A provider was chosen for which no key is configured."""
 
     code = "missing_key"
+
+
+class NotPermitted(NotAllowed):
+    """The site's policy rules this out, whoever asks."""
+
+    code = "not_permitted"
+    default_hint = "Ask the administrator; `%chat` and `bestchat doctor` show what is configured."
+
+
+class Disabled(NotAllowed):
+    """The site has switched BestChat off."""
+
+    code = "disabled"
+    default_hint = "Ask the administrator; the option is `enabled`."
 
 
 class NotFound(ChatError):

@@ -32,6 +32,8 @@ class TokenRecord(msgspec.Struct, frozen=True):
     """When it stops counting, UTC; never, if none."""
     revoked_at: datetime | None = None
     """When it was revoked, UTC."""
+    name: str = ""
+    """What its owner calls it."""
 
 
 class TokenStore(Protocol):

@@ -18,8 +18,12 @@ class Database:
         tokens: its tokens.
         close: lets go of all connections. May be called twice; whoever uses the database
             afterwards gets `Unavailable`.
+        label: what it is called in front of people; never with a password in it.
+        notices: what a person should know about it, one sentence each.
     """
 
     storage: Storage
     tokens: TokenStore
     close: Callable[[], Awaitable[None]]
+    label: str = ""
+    notices: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -206,6 +207,8 @@ api_tokens = Table(
     Column("kernel_id", String),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
+    Column("name", String, nullable=False, server_default=text("''")),
     UniqueConstraint("digest"),
+    Index(None, "owner", "created_at", "id"),
     Index(None, "kernel_id"),
 )

@@ -1,11 +1,12 @@
 """Migrations: every step that the schema has made, in order.
 
 A migration's revision is a number of four digits, so that any version can tell older from newer.
-Within a minor version steps only add.
+The first two stand for the major version: as long as they are the same, steps only add, and an
+older version can work with what a newer one has made.
 
     env         how Alembic runs them
     versions    the steps
 """
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision, known without loading Alembic."""
