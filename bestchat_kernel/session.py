@@ -197,8 +197,10 @@ class ChatSession:
 
     async def stop(self) -> None:
         """Stop the turn that is running, or is about to."""
-        for asking in list(self._asking):
+        asked = list(self._asking)
+        for asking in asked:  # all of them first: while one is cancelled, the next would begin
             asking.stopped.set()
+        for asking in asked:
             if asking.turn_id is not None:
                 await self._cancel(asking.turn_id)
 
