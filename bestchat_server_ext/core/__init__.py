@@ -7,7 +7,7 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     events                          past-tense facts, and deltas that are not facts yet
     conversation                    reduce(snapshot, event): rows and clients change alike
     request, reply                  what goes to a model; what comes back, piece by piece
-    policy, access                  what may happen: for tool calls, for callers
+    policy, access, site            what may happen: for tool calls, for callers, at all here
     tokens                          how our own credentials look
     script                          scripted answers, for tests and demonstrations
     turn                            the machine: inputs in, commands out

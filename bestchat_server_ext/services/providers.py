@@ -8,9 +8,16 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bestchat_server_ext.api.models import ModelList
-from bestchat_server_ext.core.errors import ChatError, MissingKey, NoModel, UnknownProvider
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    MissingKey,
+    NoModel,
+    NotPermitted,
+    UnknownProvider,
+)
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import ModelFacts, ModelRef
+from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.ports.provider import Provider
 from bestchat_server_ext.ports.secrets import Secrets
 from bestchat_server_ext.ports.storage import Storage
@@ -48,12 +55,14 @@ class ProviderRegistry:
         secrets: Secrets,
         storage: Storage,
         default_model: str | None = None,
+        site: SitePolicy = SitePolicy(),  # noqa: B008  it is frozen
     ) -> None:
-        """Know these providers; `default_model` is what the configuration says."""
+        """Know these providers; `default_model` and `site` are what the configuration says."""
         self._entries: Mapping[str, ProviderEntry] = {entry.name: entry for entry in entries}
         self._secrets = secrets
         self._storage = storage
         self._default_model = default_model or None
+        self._site = site
 
     def provider(self, ref: ModelRef) -> Provider:
         """The provider of a model.
@@ -87,12 +96,21 @@ class ProviderRegistry:
         Raises:
             InvalidRequest: what was named is not a model reference.
             UnknownProvider: it names a provider that does not exist here.
+            NotPermitted: the site's policy rules it out.
             MissingKey: its provider needs a key and has none.
             NoModel: none was named and there is no default.
         """
         ref = ModelRef.parse(named) if named else await self._default(owner)
         entry = self._entry(ref)
+        self._site.require_model(ref)
         if not self._configured(entry):
+            if not self._site.user_keys:
+                raise NotPermitted(
+                    f"The provider {entry.name!r} needs a key, and this site permits no keys of "
+                    "one's own where there is no server.",
+                    hint="Start the notebook from a Jupyter Server that has BestChat.",
+                    field="model",
+                )
             raise MissingKey(
                 f"The provider {entry.name!r} has no key.",
                 hint=f"Set {entry.key_name} before Jupyter is started; without a server, in this "
@@ -109,7 +127,7 @@ class ProviderRegistry:
         if last is not None:
             ref = ModelRef.parse(last.model)
             entry = self._entries.get(ref.provider)
-            if entry is not None and self._configured(entry):
+            if entry and self._configured(entry) and self._site.permits_model(ref):
                 return ref
         sole = [entry for entry in self._entries.values() if self._offers_default(entry)]
         if len(sole) == 1:
@@ -130,7 +148,9 @@ class ProviderRegistry:
         host has, so a redirected provider offers none.
         """
         redirected = entry.url_name is not None and bool(self._secrets.get(entry.url_name))
-        return entry.default is not None and not redirected and self._configured(entry)
+        if entry.default is None or redirected or not self._configured(entry):
+            return False
+        return self._site.permits_model(ModelRef(entry.name, entry.default))
 
     def label(self, ref: ModelRef) -> str:
         """What to show beside a model's name."""
@@ -142,7 +162,7 @@ class ProviderRegistry:
         for entry in self._entries.values():
             if self._configured(entry) and not known_only:
                 try:
-                    models += await entry.provider.models()
+                    models += filter(self._permits, await entry.provider.models())
                 except ChatError as error:
                     _log.warning("BestChat: no model list from %s: %s", entry.name, error.info.code)
         try:
@@ -153,6 +173,9 @@ class ProviderRegistry:
             ref = ModelRef.parse(default)
             models = [self.provider(ref).facts(ref.model)]
         return ModelList(tuple(models), default, todo)
+
+    def _permits(self, facts: ModelFacts) -> bool:
+        return self._site.permits_model(ModelRef.parse(facts.ref))
 
     async def close(self) -> None:
         """Let go of all connections and child processes."""
