@@ -21,10 +21,14 @@ Importing this package, and `%load_ext bestchat_kernel`, load no network and no 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+# Nothing is printed into a cell that nobody has asked for.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -37,7 +37,7 @@ async def connect(environ: Mapping[str, str]) -> Connection:
     """Go through the door that the environment tells of.
 
     Raises:
-        InvalidRequest: the environment tells of half a door.
+        InvalidRequest: the environment tells of half a door, or of none that could be.
         NotInstalled: there is no server, and this is the light install.
         ChatError: as `bootstrap.open_application`.
     """
@@ -51,7 +51,7 @@ async def connect(environ: Mapping[str, str]) -> Connection:
     if url:
         from bestchat_server_ext.client.remote import RemoteClient
 
-        return Connection(RemoteClient(url, token), "server", url, attended=True)
+        return Connection(RemoteClient(url, token), "server", url.strip(), attended=True)
     return await _in_process(environ)
 
 

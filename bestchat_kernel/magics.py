@@ -110,12 +110,15 @@ class ChatMagics(Magics):
     def chat_line(self, line: str) -> None:
         """Show how this notebook is connected."""
         try:
-            if line.strip():
+            if line.strip() not in {"", "status"}:
                 raise InvalidRequest(
-                    "%chat takes nothing.", hint="Ask with %%chat, in a cell of its own."
+                    "%chat shows how this notebook is connected, and takes nothing but `status`.",
+                    hint="Ask with %%chat, in a cell of its own.",
                 )
-            for name, value in self._loop.run(self._session.status()):
-                print(f"{name:<13}{value}")  # noqa: T201  stdout of the cell is where it belongs
+            rows = self._loop.run(self._session.status())
+            width = max(len(name) for name, _ in rows) + 2
+            for name, value in rows:
+                print(f"{name:<{width}}{value}")  # noqa: T201  stdout of the cell is its place
         except ChatError as error:
             raise ChatFailed(error) from None
 

@@ -24,6 +24,7 @@ from bestchat_server_ext.core.errors import (
     NotFound,
     TurnCancelled,
     TurnInterrupted,
+    UnknownProcedure,
     from_info,
 )
 from bestchat_server_ext.core.ids import ConversationId, MessageId, RequestId, TurnId, is_id
@@ -299,7 +300,19 @@ class ChatSession:
         listed = await connection.client.call(models.list_, request)
         rows.append(("model", listed.default or listed.default_todo))
         rows.append(("conversation", await self._described()))
-        return rows
+        return rows + await self._configured(connection)
+
+    async def _configured(self, connection: Connection) -> list[tuple[str, str]]:
+        """What somebody has set, and where; nothing if the server is too old to tell."""
+        try:
+            listed = await connection.client.call(system.options, system.ListOptions())
+        except UnknownProcedure:
+            return []
+        return [
+            (option.name, f"{option.value or '(empty)'}  (from {option.origin})")
+            for option in listed.options
+            if option.origin != system.DEFAULT_ORIGIN
+        ]
 
     async def _described(self) -> str:
         if self._conversation_id is None:

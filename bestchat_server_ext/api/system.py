@@ -1,4 +1,4 @@
-"""System: is it well, and who am I."""
+"""System: is it well, who am I, and how is it configured."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is wrong and what to do about it."""
     running_turns: int = 0
     """Turns that run in this process."""
+    database: str = ""
+    """What the database is called, without a password."""
+    notices: tuple[str, ...] = ()
+    """What a person should know about it, one sentence each."""
 
 
 class WhoAmI(ApiRequest):
@@ -45,6 +49,35 @@ class Identity(msgspec.Struct, frozen=True):
     """What its credential may be used for, sorted."""
 
 
+DEFAULT_ORIGIN = "default"
+"""The origin of what nobody has set."""
+
+
+class ListOptions(ApiRequest):
+    """Read how the service is configured."""
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One option as it is in force."""
+
+    name: str
+    """Its name, as in `c.BestChat.<name>`."""
+    value: str
+    """Its value as text, without passwords; empty if it is not set."""
+    origin: str
+    """Where the value comes from: `default`, a file's path, the name of a variable, or the
+    server's own configuration."""
+    description: str
+    """What it does."""
+
+
+class OptionList(msgspec.Struct, frozen=True):
+    """All options, in the order of the documentation."""
+
+    options: tuple[Option, ...]
+    """The options."""
+
+
 health = Procedure(
     name="system.health",
     summary="Say how the service is; needs no credential for the short answer.",
@@ -57,5 +90,12 @@ whoami = Procedure(
     summary="Say what the server takes the caller for.",
     request=WhoAmI,
     response=Identity,
+    scope=Scope.SYSTEM_READ,
+)
+options = Procedure(
+    name="system.options",
+    summary="Say how the service is configured, and where each value comes from.",
+    request=ListOptions,
+    response=OptionList,
     scope=Scope.SYSTEM_READ,
 )

@@ -1,0 +1,180 @@
+"""Every option: its type, its default and what it does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret
+
+from bestchat_server_ext.core.turn import STEP_LIMIT
+from bestchat_server_ext.settings.masking import masked
+
+PREFIX = "BESTCHAT_"
+
+
+def variable(name: str) -> str:
+    """The variable of the environment that sets an option."""
+    return PREFIX + name.upper()
+
+
+def _data_dir() -> Path:
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "bestchat"
+
+
+def _absolute(path: Path) -> Path:
+    """A folder is the same one for the server and for kernels in other directories."""
+    return path.expanduser().absolute()
+
+
+class SecretAddress(Secret[str]):
+    """An address that may hold a password: whoever prints it sees none.
+
+    `get_secret_value` gives it as it is.
+    """
+
+    def _display(self) -> str:
+        return masked(self.get_secret_value())
+
+    def __bool__(self) -> bool:
+        return bool(self.get_secret_value())
+
+    def __str__(self) -> str:
+        return self._display()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._display()!r})"
+
+
+_POSTGRES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
+
+# What is said about a bad value never repeats it: there may be a password in it.
+
+
+def _database(address: SecretAddress) -> SecretAddress:
+    """Only the kind is looked at: libpq's addresses may name several hosts, or none."""
+    scheme, separator, _ = address.get_secret_value().partition("://")
+    if address and not (separator and scheme in _POSTGRES):
+        raise ValueError("it is no address of the form postgresql://user:password@host/database")
+    return address
+
+
+def _server(address: str) -> str:
+    if address:
+        _web(address)
+    return address
+
+
+def _prefixes(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    for address in addresses:
+        _web(address)
+    return addresses
+
+
+def _web(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise ValueError("it is no address") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an address begins with http:// or https:// and a host")
+
+
+def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        if "/" not in pattern and "*" not in pattern:
+            raise ValueError(
+                f"{pattern!r} fits no model: a model is called provider/model, and all of a "
+                "provider's are provider/*"
+            )
+    return patterns
+
+
+def _listed(value: Any) -> Any:  # noqa: ANN401  whatever was configured
+    """A list, from a JSON array or from text with commas."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            raise ValueError("it begins like a JSON array and is none") from None
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Text = Annotated[str, Field(min_length=1)]
+Listed = BeforeValidator(_listed)
+
+
+class Settings(BaseModel):
+    """What can be configured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Annotated[
+        Folder,
+        Field(
+            default_factory=_data_dir,
+            description="Folder of the database and of downloaded models; on a local disk.",
+        ),
+    ]
+    database_url: Annotated[
+        SecretAddress,
+        AfterValidator(_database),
+        Field(
+            description="PostgreSQL database, as postgresql://user:password@host/database; if "
+            "unset, an SQLite file in `data_dir`."
+        ),
+    ] = SecretAddress("")
+    database_pool_size: Annotated[
+        int, Field(ge=1, le=1000, description="Most connections to PostgreSQL at a time.")
+    ] = 10
+    default_model: Annotated[
+        str,
+        Field(description="Model reference of the model that answers when none is named."),
+    ] = ""
+    allowed_models: Annotated[
+        tuple[Text, ...],
+        Listed,
+        AfterValidator(_globs),
+        Field(
+            description="The models that may be used, as patterns over model references such as "
+            "openai/*; if empty, all."
+        ),
+    ] = ()
+    allowed_base_urls: Annotated[
+        tuple[Text, ...],
+        Listed,
+        AfterValidator(_prefixes),
+        Field(
+            description="The addresses that providers may be called at, each as its beginning; "
+            "if empty, all."
+        ),
+    ] = ()
+    allow_user_keys: Annotated[
+        bool, Field(description="Whether users may bring provider keys of their own.")
+    ] = True
+    enabled: Annotated[bool, Field(description="Whether BestChat may be used at all.")] = True
+    server_url: Annotated[
+        str,
+        AfterValidator(_server),
+        Field(
+            description="Address of the Jupyter Server as its kernels reach it; if unset, it is "
+            "derived from where the server listens."
+        ),
+    ] = ""
+    scripts_dir: Annotated[
+        Folder | None,
+        Field(
+            description="Folder of scripts for the provider `scripted`, for tests and "
+            "demonstrations; there is no such provider if unset."
+        ),
+    ] = None
+    step_limit: Annotated[
+        int, Field(ge=1, le=1000, description="Requests to a model within one turn.")
+    ] = STEP_LIMIT
