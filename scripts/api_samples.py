@@ -12,19 +12,28 @@ from functools import reduce
 
 import msgspec
 
-from bestchat_server_ext.api import approvals, conversations, frames, models, system, turns
+from bestchat_server_ext.api import (
+    approvals,
+    conversations,
+    frames,
+    models,
+    system,
+    tokens,
+    turns,
+)
 from bestchat_server_ext.api import events as replays
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.procedure import PROTOCOL, Empty
 from bestchat_server_ext.core import conversation as conv
 from bestchat_server_ext.core import events as ev
-from bestchat_server_ext.core.access import EVERY_SCOPE
+from bestchat_server_ext.core.access import EVERY_SCOPE, KERNEL_SCOPES, Scope
 from bestchat_server_ext.core.errors import MissingKey, NotFound, RateLimited
 from bestchat_server_ext.core.ids import (
     LOCAL_OWNER,
     ConversationId,
     MessageId,
     RequestId,
+    TokenId,
     TurnId,
     uuid7,
 )
@@ -36,6 +45,7 @@ from bestchat_server_ext.core.messages import (
     ToolResultPart,
 )
 from bestchat_server_ext.core.models import ModelFacts, Usage
+from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution, ToolResult
 
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -205,6 +215,35 @@ CLIENT_FRAMES: tuple[frames.ClientFrame, ...] = (
     frames.Ping(),
 )
 
+MADE = tokens.NewToken(
+    id=TokenId(_id(50)),
+    token=new_token(bytes(ENTROPY_BYTES)),
+    name="Night build",
+    scopes=(Scope.CONVERSATIONS_WRITE.value, Scope.TURNS.value),
+    created_at=START,
+    expires_at=START + timedelta(days=90),
+)
+LISTED = tokens.TokenInfo(
+    id=MADE.id,
+    kind="token",
+    name=MADE.name,
+    scopes=MADE.scopes,
+    created_at=MADE.created_at,
+    expires_at=MADE.expires_at,
+    revoked_at=None,
+    kernel_id=None,
+)
+KERNELS = tokens.TokenInfo(
+    id=TokenId(_id(49)),
+    kind="kernel",
+    name="",
+    scopes=tuple(sorted(scope.value for scope in KERNEL_SCOPES)),
+    created_at=START,
+    expires_at=None,
+    revoked_at=None,
+    kernel_id=KERNEL,
+)
+
 REQUESTS: tuple[msgspec.Struct, ...] = (
     conversations.CreateConversation(label="reports/sales.ipynb", conversation_id=CONVERSATION),
     conversations.GetConversation(CONVERSATION),
@@ -219,8 +258,12 @@ REQUESTS: tuple[msgspec.Struct, ...] = (
     replays.ReplayEvents(CONVERSATION, after=3),
     replays.SubscribeEvents(CONVERSATION, after=3),
     models.ListModels(),
+    tokens.CreateToken("Night build", (Scope.TURNS, Scope.CONVERSATIONS_WRITE), 90 * 86_400),
+    tokens.ListTokens(limit=20),
+    tokens.RevokeToken(MADE.id),
     system.GetHealth(),
     system.WhoAmI(),
+    system.ListOptions(),
 )
 
 RESPONSES: tuple[msgspec.Struct, ...] = (
@@ -244,6 +287,9 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
         default=MODEL,
         default_todo="",
     ),
+    MADE,
+    tokens.TokenList((LISTED, KERNELS), ""),
+    msgspec.structs.replace(LISTED, revoked_at=START + timedelta(days=1)),
     system.Health(alive=True, protocol=PROTOCOL),
     system.Health(
         alive=True,
@@ -252,8 +298,16 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
         storage="ok",
         error=MissingKey("There is no key for openai.", hint="Set OPENAI_API_KEY.").info,
         running_turns=1,
+        database="db.example.org/bestchat",
+        notices=("The database lies on a network file system (nfs).",),
     ),
     system.Identity(LOCAL_OWNER, "user", tuple(sorted(EVERY_SCOPE))),
+    system.OptionList(
+        (
+            system.Option("default_model", MODEL, "BESTCHAT_DEFAULT_MODEL", "Who answers."),
+            system.Option("database_url", "", system.DEFAULT_ORIGIN, "Where it is stored."),
+        )
+    ),
     ErrorBody(BUSY),
 )
 

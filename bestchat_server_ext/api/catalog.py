@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from bestchat_server_ext.api import approvals, conversations, events, models, system, turns
+from bestchat_server_ext.api import (
+    approvals,
+    conversations,
+    events,
+    models,
+    system,
+    tokens,
+    turns,
+)
 from bestchat_server_ext.api.procedure import Procedure
 
 PROCEDURES: tuple[Procedure[Any, Any], ...] = (
@@ -21,8 +29,12 @@ PROCEDURES: tuple[Procedure[Any, Any], ...] = (
     events.replay,
     events.subscribe,
     models.list_,
+    tokens.create,
+    tokens.list_,
+    tokens.revoke,
     system.health,
     system.whoami,
+    system.options,
 )
 
 BY_NAME: dict[str, Procedure[Any, Any]] = {item.name: item for item in PROCEDURES}

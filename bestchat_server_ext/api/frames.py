@@ -19,7 +19,7 @@ from bestchat_server_ext.core.ids import ConversationId, MessageId
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
-class DraftPosition(msgspec.Struct, frozen=True):
+class DraftPosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of a streaming answer a reader has."""
 
     message_id: MessageId

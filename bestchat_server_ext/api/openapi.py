@@ -11,11 +11,14 @@ import inspect
 import sys
 from typing import Any
 
+import msgspec
+
 from bestchat_server_ext.api import frames, schemas
 from bestchat_server_ext.api.catalog import PROCEDURES
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
 from bestchat_server_ext.api.system import Health
+from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.events import Event
 from bestchat_server_ext.core.messages import Part
 
@@ -36,16 +39,35 @@ UNIONS: dict[str, Any] = {
 _FAILURES = {
     "400": ("InvalidRequest", "What was sent cannot be used, or the protocols do not fit."),
     "401": ("NotAuthenticated", "There is no credential, or an unknown one."),
-    "403": ("NotAllowed", "The credential was not made for this, or a provider's key is missing."),
-    "404": ("NotFound", "There is no such object or procedure, or it is somebody else's."),
+    "403": (
+        "NotAllowed",
+        "The credential was not made for this, a key is missing, or the site rules it out.",
+    ),
+    "404": ("NotFound", "There is no such object, or it is somebody else's."),
     "409": ("Conflict", "The object has moved on since the caller last saw it."),
     "413": ("TooLarge", "The request's body is too large."),
     "429": ("LimitReached", "A limit on sizes, rates or money was reached."),
     "500": ("InternalError", "A mistake of the server's."),
     "502": ("UpstreamFailed", "The model's host failed."),
     "503": ("Unavailable", "Storage or server is out of reach for now."),
-    "default": ("Failed", "Anything else went wrong."),
 }
+
+_ALWAYS = ("400", "401", "403", "413", "500", "503")
+"""What may become of every call, whatever it is about."""
+
+_CHANGING = frozenset(
+    {
+        Scope.CONVERSATIONS_WRITE,
+        Scope.CONVERSATIONS_DELETE,
+        Scope.TURNS,
+        Scope.APPROVALS,
+        Scope.TOKENS,
+    }
+)
+"""What changes something can come too late, or be too much."""
+
+_PROVIDERS = frozenset({Scope.TURNS, Scope.MODELS_READ})
+"""What may have to ask the host of a model."""
 
 _CREDENTIALS: list[Json] = [{"token": []}, {"bearer": []}]
 _NO_CREDENTIAL: Json = {}
@@ -57,7 +79,7 @@ _PROTOCOL: Json = {
     "in": "header",
     "description": "The protocol that the client speaks. One step of skew works; with more, the "
     "answer says which side to upgrade.",
-    "schema": {"type": "integer", "minimum": 1},
+    "schema": {"type": "integer", "minimum": PROTOCOL - 1, "maximum": PROTOCOL + 1},
     "example": PROTOCOL,
 }
 
@@ -132,8 +154,11 @@ def _call(procedure: AnyProcedure) -> Json:
         "summary": procedure.summary,
         "security": _security(procedure),
         "x-required-scope": _scope(procedure),
-        "requestBody": {"required": True, "content": _body(procedure.request)},
-        "responses": _success(procedure.response) | _failures(),
+        "requestBody": {
+            "required": _has_to_be_sent(procedure.request),
+            "content": _body(procedure.request),
+        },
+        "responses": _success(procedure.response) | _failures(*_statuses(procedure)),
     }
 
 
@@ -144,7 +169,7 @@ def _health() -> Json:
         "summary": "As system.health, for monitors: needs no credential for the short answer.",
         "security": [_NO_CREDENTIAL, *_CREDENTIALS],
         "x-required-scope": None,
-        "responses": _success(Health) | _failures(),
+        "responses": _success(Health) | _failures("403", "413", "500"),
     }
 
 
@@ -155,8 +180,26 @@ def _itself() -> Json:
         "tags": ["system"],
         "summary": "This document.",
         "x-required-scope": None,
-        "responses": {"200": {"description": "It.", "content": content}} | _failures(),
+        "responses": {"200": {"description": "It.", "content": content}}
+        | _failures("401", "403", "413", "500", "503"),
     }
+
+
+def _has_to_be_sent(model: type[msgspec.Struct]) -> bool:
+    """Whether an empty body will not do."""
+    return any(field.required for field in msgspec.structs.fields(model))
+
+
+def _statuses(procedure: AnyProcedure) -> list[str]:
+    """The statuses that a call may fail with, in order."""
+    found = [*_ALWAYS]
+    if procedure.target is not None:
+        found.append("404")
+    if procedure.scope in _CHANGING:
+        found += ["409", "429"]
+    if procedure.scope in _PROVIDERS:
+        found.append("502")
+    return sorted(found)
 
 
 def _scope(procedure: AnyProcedure) -> str | None:
@@ -176,10 +219,9 @@ def _success(model: type) -> Json:
     return {"200": {"description": description, "content": _body(model)}}
 
 
-def _failures() -> Json:
+def _failures(*statuses: str) -> Json:
     return {
-        status: {"$ref": f"#/components/responses/{name}"}
-        for status, (name, _) in _FAILURES.items()
+        status: {"$ref": f"#/components/responses/{_FAILURES[status][0]}"} for status in statuses
     }
 
 

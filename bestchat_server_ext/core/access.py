@@ -7,6 +7,7 @@ exactly like one that does not exist (`NotFound`).
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -27,12 +28,16 @@ class Scope(StrEnum):
     APPROVALS = "approvals"
     MODELS_READ = "models:read"
     SYSTEM_READ = "system:read"
+    TOKENS = "tokens"
 
 
 EVERY_SCOPE = frozenset(Scope)
 
-KERNEL_SCOPES = EVERY_SCOPE - {Scope.CONVERSATIONS_DELETE}
-"""What the token of a kernel is for. Its approvals count only for its own tools: see `require`."""
+KERNEL_SCOPES = EVERY_SCOPE - {Scope.CONVERSATIONS_DELETE, Scope.TOKENS}
+"""What the token of a kernel is for. Its approvals count only for its own tools: see `require`.
+
+It makes no tokens: they would outlive the kernel, and what runs in it could leave one behind.
+"""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -48,6 +53,8 @@ class Caller(msgspec.Struct, frozen=True):
     """The BestChat token it came with, if it came with one."""
     kernel_id: str | None = None
     """The kernel that the token was made for."""
+    expires_at: datetime | None = None
+    """When that token stops counting, UTC; never, if none."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -82,6 +89,21 @@ def require(caller: Caller, scope: Scope, target: Target | None = None) -> None:
         )
     if scope is Scope.APPROVALS and target is not None and target.placement is not None:
         _require_own_tool(caller, target)
+
+
+def require_grant(caller: Caller, scopes: frozenset[Scope]) -> None:
+    """Allow a credential to be made with these scopes, or say why not.
+
+    Raises:
+        NotAllowed: the caller does not have all of them itself.
+    """
+    beyond = ", ".join(sorted(scopes - caller.scopes))
+    if beyond:
+        raise NotAllowed(
+            f"This {caller.kind} credential cannot give what it does not have: {beyond}.",
+            hint="Leave that out, or sign in as the user.",
+            field="scopes",
+        )
 
 
 def _require_own_tool(caller: Caller, target: Target) -> None:

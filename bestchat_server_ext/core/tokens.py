@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from base64 import urlsafe_b64encode
 
 PREFIX = "bc_"
@@ -11,6 +12,21 @@ PREFIX = "bc_"
 
 ENTROPY_BYTES = 32
 """Random bytes in a token."""
+
+LIFETIME_MIN = 60
+"""Seconds that a token which expires lives at least."""
+
+LIFETIME_MAX = 10 * 365 * 24 * 60 * 60
+"""Seconds that a token which expires lives at most: ten years. One may also never expire."""
+
+NAME_MAX = 100
+"""Characters in the name of a token."""
+
+_JOINERS = frozenset("\u200c\u200d")
+"""Invisible, and yet part of how Persian and families of emoji are written."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Kinds of characters that steer whatever shows them: control, direction, half ones, new lines."""
 
 _FORM = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 
@@ -23,6 +39,17 @@ def new_token(entropy: bytes) -> str:
 def well_formed(token: str) -> bool:
     """Whether a text can be a token at all."""
     return _FORM.fullmatch(token) is not None
+
+
+def showable(name: str) -> bool:
+    """Whether a token's name is what it looks like.
+
+    Names stand in lists by which people decide what to revoke. One that reverses the text around
+    it, steers a terminal or shows nothing at all could hide there.
+    """
+    seen = [char for char in name if char not in _JOINERS]
+    kinds = {unicodedata.category(char) for char in seen}
+    return bool("".join(seen).strip()) and not kinds & _UNSEEN
 
 
 def digest(token: str) -> bytes:

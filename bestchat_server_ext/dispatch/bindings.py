@@ -13,7 +13,15 @@ from typing import Any
 
 import msgspec
 
-from bestchat_server_ext.api import approvals, conversations, events, models, system, turns
+from bestchat_server_ext.api import (
+    approvals,
+    conversations,
+    events,
+    models,
+    system,
+    tokens,
+    turns,
+)
 from bestchat_server_ext.api.catalog import PROCEDURES
 from bestchat_server_ext.api.procedure import PROTOCOL, Empty, Procedure
 from bestchat_server_ext.core.access import Caller
@@ -37,6 +45,9 @@ class Services:
     providers: ProviderRegistry
     turns: TurnService
     tokens: TokenService
+    options: tuple[system.Option, ...] = ()
+    database: str = ""
+    notices: tuple[str, ...] = ()
 
 
 Body = Callable[[Any, Any], Awaitable[msgspec.Struct]]
@@ -63,8 +74,12 @@ class Bindings:
             approvals.answer: self._answer,
             events.replay: self._replay,
             models.list_: self._models,
+            tokens.create: self._create_token,
+            tokens.list_: self._tokens,
+            tokens.revoke: self._revoke_token,
             system.health: self._health,
             system.whoami: self._whoami,
+            system.options: self._options,
         }
         declared = {item for item in PROCEDURES if not item.stream}
         if set(bodies) != declared:
@@ -129,6 +144,15 @@ class Bindings:
     async def _models(self, caller: Caller, request: models.ListModels) -> msgspec.Struct:
         return await self._services.providers.list(caller.owner, known_only=request.known_only)
 
+    async def _create_token(self, caller: Caller, request: tokens.CreateToken) -> msgspec.Struct:
+        return await self._services.tokens.create(caller, request)
+
+    async def _tokens(self, caller: Caller, request: tokens.ListTokens) -> msgspec.Struct:
+        return await self._services.tokens.list(caller.owner, request.limit, request.cursor)
+
+    async def _revoke_token(self, _: Caller, request: tokens.RevokeToken) -> msgspec.Struct:
+        return await self._services.tokens.revoke(request.token_id)
+
     async def _health(self, caller: Caller | None, _: system.GetHealth) -> msgspec.Struct:
         if caller is None:
             return system.Health(alive=True, protocol=PROTOCOL)
@@ -138,7 +162,12 @@ class Bindings:
             version=version("bestchat"),
             storage="ok",
             running_turns=self._services.turns.running,
+            database=self._services.database,
+            notices=self._services.notices,
         )
 
     async def _whoami(self, caller: Caller, _: system.WhoAmI) -> msgspec.Struct:
         return system.Identity(caller.owner, caller.kind, tuple(sorted(caller.scopes)))
+
+    async def _options(self, _: Caller, __: system.ListOptions) -> msgspec.Struct:
+        return system.OptionList(self._services.options)

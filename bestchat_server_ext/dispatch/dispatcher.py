@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
 from bestchat_server_ext.api import events
+from bestchat_server_ext.api.decoding import decode
 from bestchat_server_ext.api.frames import Heartbeat, ServerFrame
 from bestchat_server_ext.api.procedure import Procedure, TargetField
 from bestchat_server_ext.core.access import Caller, Scope, Target, no_such_object, require
 from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
-    InvalidRequest,
     NotAuthenticated,
 )
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, TokenId
 from bestchat_server_ext.dispatch.bindings import Bindings, Services
 from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.ports.storage import ObjectKind
@@ -126,6 +127,8 @@ class Dispatcher:
         object_id = getattr(request, procedure.target)
         if object_id is None:
             return None
+        if procedure.target == "token_id":
+            return await self._target_token(TokenId(object_id))
         located = await self._services.storage.locate(_KINDS[procedure.target], object_id)
         if located is None:
             raise no_such_object()
@@ -137,6 +140,12 @@ class Dispatcher:
             raise no_such_object()
         return Target(located.owner, execution.placement, execution.kernel_id)
 
+    async def _target_token(self, token_id: TokenId) -> Target:
+        owner = await self._services.tokens.owner_of(token_id)
+        if owner is None:
+            raise no_such_object()
+        return Target(owner)
+
 
 def decode_request(procedure: Procedure[Request, Response], body: bytes) -> Request:
     """Read a request as the procedure declares it.
@@ -144,20 +153,10 @@ def decode_request(procedure: Procedure[Request, Response], body: bytes) -> Requ
     Raises:
         InvalidRequest: it does not fit; the field is named where there is one.
     """
-    try:
-        return msgspec.json.decode(body or b"{}", type=procedure.request)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        raise InvalidRequest(
-            f"The request for {procedure.name} does not fit: {text}.",
-            hint="The OpenAPI document describes what it takes.",
-            field=path.strip("`.[]") or _unknown_field(text),
-        ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest(
-            "The request is not valid JSON.", hint="Send a JSON object in UTF-8."
-        ) from None
+    decoder: msgspec.json.Decoder[Request] = _decoder(procedure.request)
+    return decode(body or b"{}", decoder, f"The request for {procedure.name}")
 
 
-def _unknown_field(text: str) -> str:
-    return text.rpartition("field `")[2].rstrip("`") if "field `" in text else ""
+@cache
+def _decoder(model: type) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(model)

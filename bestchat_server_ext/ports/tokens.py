@@ -35,12 +35,57 @@ class TokenRecord(msgspec.Struct, frozen=True):
     name: str = ""
     """What its owner calls it."""
 
+    def good(self, at: datetime) -> bool:
+        """Whether it counts at a moment."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+
+class TokenPage(msgspec.Struct, frozen=True):
+    """One page of a list of tokens, the newest first."""
+
+    items: tuple[TokenRecord, ...]
+    """The records."""
+    cursor: str = ""
+    """What to ask for the next page with; empty on the last page."""
+
 
 class TokenStore(Protocol):
     """Keeps token records."""
 
-    async def add(self, record: TokenRecord) -> None:
-        """Keep a new one."""
+    async def add(
+        self,
+        record: TokenRecord,
+        *,
+        limit: int | None = None,
+        made_with: TokenId | None = None,
+    ) -> None:
+        """Keep a new one.
+
+        The conditions are checked in the transaction that keeps it, as of its `created_at`, so
+        that requests at the same time cannot get past them together.
+
+        Args:
+            record: what to keep.
+            limit: how many good ones of its kind its owner may have, this one included.
+            made_with: the token that it was made with, which must be good itself.
+
+        Raises:
+            Conflict: there is one of that id or digest already.
+            LimitReached: its owner has as many as there may be.
+            NotAuthenticated: the token that it was made with is not good any more.
+        """
+        ...
+
+    async def get(self, token_id: TokenId) -> TokenRecord | None:
+        """The record of that id, revoked and expired ones included."""
+        ...
+
+    async def page(self, owner: OwnerId, *, limit: int, cursor: str = "") -> TokenPage:
+        """An owner's tokens of all kinds, the newest first, revoked and expired ones included.
+
+        Raises:
+            InvalidRequest: the cursor was not given out by this method to this owner.
+        """
         ...
 
     async def find(self, digest: bytes) -> TokenRecord | None:
@@ -53,6 +98,6 @@ class TokenStore(Protocol):
 
     async def revoke(
         self, at: datetime, *, token_id: TokenId | None = None, kernel_id: str | None = None
-    ) -> int:
-        """Revoke one token, or all of a kernel; say how many were still good."""
+    ) -> tuple[TokenId, ...]:
+        """Revoke one token, or all of a kernel; give those that were still good."""
         ...

@@ -1028,9 +1028,28 @@ export const subscribeEvents1: components["schemas"]["SubscribeEvents"] = {
 
 export const listModels1: components["schemas"]["ListModels"] = {};
 
+export const createToken1: components["schemas"]["CreateToken"] = {
+  "name": "Night build",
+  "scopes": [
+    "turns",
+    "conversations:write"
+  ],
+  "expires_in": 7776000
+};
+
+export const listTokens1: components["schemas"]["ListTokens"] = {
+  "limit": 20
+};
+
+export const revokeToken1: components["schemas"]["RevokeToken"] = {
+  "token_id": "01a207be-6d10-7000-8000-000000000032"
+};
+
 export const getHealth1: components["schemas"]["GetHealth"] = {};
 
 export const whoAmI1: components["schemas"]["WhoAmI"] = {};
+
+export const listOptions1: components["schemas"]["ListOptions"] = {};
 
 export const conversation1: components["schemas"]["Conversation"] = {
   "id": "01a207bd-a9c0-7000-8000-000000000000",
@@ -1825,6 +1844,68 @@ export const modelList1: components["schemas"]["ModelList"] = {
   "default_todo": ""
 };
 
+export const newToken1: components["schemas"]["NewToken"] = {
+  "id": "01a207be-6d10-7000-8000-000000000032",
+  "token": "bc_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+  "name": "Night build",
+  "scopes": [
+    "conversations:write",
+    "turns"
+  ],
+  "created_at": "2026-11-23T09:30:00Z",
+  "expires_at": "2027-02-21T09:30:00Z"
+};
+
+export const tokenList1: components["schemas"]["TokenList"] = {
+  "tokens": [
+    {
+      "id": "01a207be-6d10-7000-8000-000000000032",
+      "kind": "token",
+      "name": "Night build",
+      "scopes": [
+        "conversations:write",
+        "turns"
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "expires_at": "2027-02-21T09:30:00Z",
+      "revoked_at": null,
+      "kernel_id": null
+    },
+    {
+      "id": "01a207be-6928-7000-8000-000000000031",
+      "kind": "kernel",
+      "name": "",
+      "scopes": [
+        "approvals",
+        "conversations:read",
+        "conversations:write",
+        "models:read",
+        "system:read",
+        "turns"
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "expires_at": null,
+      "revoked_at": null,
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11"
+    }
+  ],
+  "cursor": ""
+};
+
+export const tokenInfo1: components["schemas"]["TokenInfo"] = {
+  "id": "01a207be-6d10-7000-8000-000000000032",
+  "kind": "token",
+  "name": "Night build",
+  "scopes": [
+    "conversations:write",
+    "turns"
+  ],
+  "created_at": "2026-11-23T09:30:00Z",
+  "expires_at": "2027-02-21T09:30:00Z",
+  "revoked_at": "2026-11-24T09:30:00Z",
+  "kernel_id": null
+};
+
 export const health1: components["schemas"]["Health"] = {
   "alive": true,
   "protocol": 1
@@ -1841,7 +1922,11 @@ export const health2: components["schemas"]["Health"] = {
     "text": "There is no key for openai.",
     "hint": "Set OPENAI_API_KEY."
   },
-  "running_turns": 1
+  "running_turns": 1,
+  "database": "db.example.org/bestchat",
+  "notices": [
+    "The database lies on a network file system (nfs)."
+  ]
 };
 
 export const identity1: components["schemas"]["Identity"] = {
@@ -1854,7 +1939,25 @@ export const identity1: components["schemas"]["Identity"] = {
     "conversations:write",
     "models:read",
     "system:read",
+    "tokens",
     "turns"
+  ]
+};
+
+export const optionList1: components["schemas"]["OptionList"] = {
+  "options": [
+    {
+      "name": "default_model",
+      "value": "openai/gpt-5-mini",
+      "origin": "BESTCHAT_DEFAULT_MODEL",
+      "description": "Who answers."
+    },
+    {
+      "name": "database_url",
+      "value": "",
+      "origin": "default",
+      "description": "Where it is stored."
+    }
   ]
 };
 

@@ -17,6 +17,7 @@ from bestchat_server_ext.api import (
     events,
     models,
     system,
+    tokens,
     turns,
 )
 from bestchat_server_ext.api.catalog import BY_NAME
@@ -24,6 +25,7 @@ from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.base import Client
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.client.remote import RemoteClient
+from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import ChatError, ErrorInfo
 from bestchat_server_ext.core.events import Envelope, TurnFinished
@@ -48,6 +50,11 @@ def plain(answer: object) -> Any:
 async def begin(client: Client, **given: Any) -> ConversationId:
     request = conversations.CreateConversation(**given)
     return (await client.call(conversations.create, request)).id
+
+
+async def make_token(client: Client, name: str, **more: Any) -> tokens.NewToken:
+    request = tokens.CreateToken(name, (Scope.TURNS, Scope.CONVERSATIONS_READ), **more)
+    return await client.call(tokens.create, request)
 
 
 async def ask(client: Client, conversation_id: ConversationId) -> TurnId:
@@ -147,13 +154,39 @@ class Cases:
         known = await client.call(models.list_, models.ListModels(known_only=True))
         return [every, known]
 
+    async def tokens_create(self, client: Client) -> object:
+        made = await make_token(client, "Nächtlich", expires_in=3600)
+        assert made.expires_at is not None
+        lifetime = (made.expires_at - made.created_at).total_seconds()
+        return [msgspec.structs.replace(made, token=made.token[:3]), lifetime]
+
+    async def tokens_list(self, client: Client) -> object:
+        for name in ("One", "Two", "Three"):
+            await make_token(client, name)
+        first = await client.call(tokens.list_, tokens.ListTokens(limit=2))
+        second = await client.call(tokens.list_, tokens.ListTokens(limit=1, cursor=first.cursor))
+        return [first.tokens, second.tokens]
+
+    async def tokens_revoke(self, client: Client) -> object:
+        made = await make_token(client, "Leaked")
+        request = tokens.RevokeToken(made.id)
+        revoked = [await client.call(tokens.revoke, request) for _ in range(2)]
+        assert revoked[0] == revoked[1]
+        return revoked[0]
+
     async def system_health(self, client: Client) -> object:
         health = await client.call(system.health, system.GetHealth())
-        return msgspec.structs.replace(health, running_turns=0)
+        assert health.database
+        return msgspec.structs.replace(health, running_turns=0, database="")
 
     async def system_whoami(self, client: Client) -> object:
         identity = await client.call(system.whoami, system.WhoAmI())
         return msgspec.structs.replace(identity, kind="")
+
+    async def system_options(self, client: Client) -> object:
+        """The values are of each server's own."""
+        listed = await client.call(system.options, system.ListOptions())
+        return [(item.name, item.origin, item.description) for item in listed.options]
 
 
 async def failure(call: Awaitable[object]) -> tuple[str, ErrorInfo]:
@@ -163,7 +196,7 @@ async def failure(call: Awaitable[object]) -> tuple[str, ErrorInfo]:
     return type(caught.value).__name__, caught.value.info
 
 
-def told(name: str, **given: Any) -> Case:
+def told(name: str, /, **given: Any) -> Case:
     """A call that fails; the request is made without a look at what it holds."""
 
     async def call(client: Client) -> object:
@@ -209,6 +242,14 @@ MISTAKES: dict[str, Case] = {
     "a cursor of one's own making": told("conversations.list", cursor="made up"),
     "an id that is none": told("conversations.create", conversation_id="mine"),
     "a verdict that is none": told("approvals.answer", execution_id=NOBODY, verdict="perhaps"),
+    "a missing token": told("tokens.revoke", token_id=NOBODY),
+    "a token that is none": told("tokens.revoke", token_id="bc_"),
+    "a token's name that steers": told("tokens.create", name="a\x1b[2J", scopes=["turns"]),
+    "a token without a name": told("tokens.create", name="", scopes=["turns"]),
+    "a token for nothing": told("tokens.create", name="a", scopes=[]),
+    "a scope that is none": told("tokens.create", name="a", scopes=["everything"]),
+    "a token for a moment": told("tokens.create", name="a", scopes=["turns"], expires_in=59),
+    "a cursor of another list": told("tokens.list", cursor=NOBODY),
     "half a character": told("conversations.create", title="\ud83d"),
     "what JSON cannot say": told("conversations.create", title=object()),
     "a number without end": told("conversations.list", limit=2**70),

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.engine import Connections
 from bestchat_server_ext.adapters.storage_sql.tables import api_tokens
-from bestchat_server_ext.core.errors import InvalidRequest, NotFound
-from bestchat_server_ext.core.ids import TokenId, is_id
-from bestchat_server_ext.ports.tokens import TokenRecord
+from bestchat_server_ext.core.errors import (
+    InvalidRequest,
+    LimitReached,
+    NotAuthenticated,
+    NotFound,
+)
+from bestchat_server_ext.core.ids import OwnerId, TokenId, is_id
+from bestchat_server_ext.ports.tokens import TokenPage, TokenRecord
 
 
 class SqlTokenStore:
@@ -21,17 +38,39 @@ class SqlTokenStore:
         """Work on these connections; who made them closes them."""
         self._connections = connections
 
-    async def add(self, record: TokenRecord) -> None:
-        """Keep a new one.
+    async def add(
+        self,
+        record: TokenRecord,
+        *,
+        limit: int | None = None,
+        made_with: TokenId | None = None,
+    ) -> None:
+        """Keep a new one, on conditions; see the port.
 
         Raises:
             Conflict: there is one of that id or digest already.
+            LimitReached: its owner has as many as there may be.
+            NotAuthenticated: the token that it was made with is not good any more.
         """
-        await self._connections.write(_add, record)
+        await self._connections.write(_add, record, limit, made_with)
+
+    async def get(self, token_id: TokenId) -> TokenRecord | None:
+        """The record of that id, revoked and expired ones included."""
+        if not is_id(token_id):
+            return None
+        return await self._connections.read(_find, api_tokens.c.id == token_id)
+
+    async def page(self, owner: OwnerId, *, limit: int, cursor: str = "") -> TokenPage:
+        """An owner's tokens, the newest first.
+
+        Raises:
+            InvalidRequest: the cursor was not given out to this owner.
+        """
+        return await self._connections.read(_page, owner, limit, cursor)
 
     async def find(self, digest: bytes) -> TokenRecord | None:
         """The record of the token with that hash, revoked and expired ones included."""
-        return await self._connections.read(_find, digest)
+        return await self._connections.read(_find, api_tokens.c.digest == digest)
 
     async def bind_kernel(self, token_id: TokenId, kernel_id: str) -> None:
         """Say for which kernel a token was made.
@@ -45,8 +84,8 @@ class SqlTokenStore:
 
     async def revoke(
         self, at: datetime, *, token_id: TokenId | None = None, kernel_id: str | None = None
-    ) -> int:
-        """Revoke one token, or all of a kernel; say how many were still good.
+    ) -> tuple[TokenId, ...]:
+        """Revoke one token, or all of a kernel; give those that were still good.
 
         Raises:
             InvalidRequest: neither was named.
@@ -54,24 +93,88 @@ class SqlTokenStore:
         if token_id is None and kernel_id is None:
             raise InvalidRequest("Name the token to revoke, or the kernel.")
         if token_id is not None and not is_id(token_id):
-            return 0
-        good = or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > at)
-        query = update(api_tokens).where(api_tokens.c.revoked_at.is_(None), good)
+            return ()
+        query = update(api_tokens).where(_good(at))
         if token_id is not None:
             query = query.where(api_tokens.c.id == token_id)
         if kernel_id is not None:
             query = query.where(api_tokens.c.kernel_id == kernel_id)
-        return await self._connections.write(_change, query.values(revoked_at=at))
+        return await self._connections.write(_revoke, query.values(revoked_at=at))
 
 
-def _add(connection: Connection, record: TokenRecord) -> None:
+def _good(at: datetime) -> ColumnElement[bool]:
+    """Which tokens count at a moment: `TokenRecord.good`, in SQL."""
+    lasting = or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > at)
+    return and_(api_tokens.c.revoked_at.is_(None), lasting)
+
+
+def _add(
+    connection: Connection, record: TokenRecord, limit: int | None, made_with: TokenId | None
+) -> None:
+    if connection.dialect.name == "postgresql" and limit is not None:
+        # Two transactions there could count at once; SQLite's writers queue anyway.
+        key = func.hashtextextended(record.owner, 0)
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+    if made_with is not None:
+        _require_good(connection, made_with, record.created_at)
+    if limit is not None:
+        _require_room(connection, record, limit)
     connection.execute(insert(api_tokens), [rows.token_values(record)])
 
 
-def _find(connection: Connection, digest: bytes) -> TokenRecord | None:
-    query = select(api_tokens).where(api_tokens.c.digest == digest)
-    row = connection.execute(query).mappings().one_or_none()
+def _require_good(connection: Connection, token_id: TokenId, at: datetime) -> None:
+    # Locked where the database knows locks on rows, so that it is not revoked meanwhile.
+    query = select(api_tokens.c.id).where(api_tokens.c.id == token_id, _good(at))
+    if connection.execute(query.with_for_update()).first() is None:
+        raise NotAuthenticated(
+            "The token that was to make another has been revoked, or has expired.",
+            hint="Use a token that is valid.",
+        )
+
+
+def _require_room(connection: Connection, record: TokenRecord, limit: int) -> None:
+    mine = api_tokens.c.owner == record.owner, api_tokens.c.kind == record.kind
+    query = select(func.count()).select_from(api_tokens).where(*mine, _good(record.created_at))
+    if connection.execute(query).scalar_one() >= limit:
+        raise LimitReached(
+            f"There are {limit} valid tokens already, which is as many as there may be.",
+            hint="Revoke one that is not needed any more.",
+        )
+
+
+def _find(connection: Connection, condition: ColumnElement[bool]) -> TokenRecord | None:
+    row = connection.execute(select(api_tokens).where(condition)).mappings().one_or_none()
     return None if row is None else rows.token(row)
+
+
+def _page(connection: Connection, owner: OwnerId, limit: int, cursor: str) -> TokenPage:
+    query = select(api_tokens).where(api_tokens.c.owner == owner)
+    if cursor:
+        query = query.where(_after(connection, owner, cursor))
+    newest = api_tokens.c.created_at.desc(), api_tokens.c.id.desc()
+    found = connection.execute(query.order_by(*newest).limit(limit + 1)).mappings().all()
+    items = tuple(map(rows.token, found[:limit]))
+    return TokenPage(items, items[-1].id if len(found) > limit else "")
+
+
+def _after(connection: Connection, owner: OwnerId, cursor: str) -> ColumnElement[bool]:
+    """What follows a cursor: the last id of the page before, which must be the owner's own."""
+    mine = api_tokens.c.owner == owner
+    query = select(api_tokens.c.created_at).where(api_tokens.c.id == cursor, mine)
+    created_at = connection.execute(query).scalar_one_or_none() if is_id(cursor) else None
+    if created_at is None:
+        raise InvalidRequest(
+            "This cursor was not given out here.",
+            hint="Begin again with the first page.",
+            field="cursor",
+        )
+    columns = api_tokens.c.created_at, api_tokens.c.id
+    place = literal(created_at, columns[0].type), literal(cursor, columns[1].type)
+    return tuple_(*columns) < tuple_(*place)
+
+
+def _revoke(connection: Connection, query: Update) -> tuple[TokenId, ...]:
+    return tuple(connection.execute(query.returning(api_tokens.c.id)).scalars())
 
 
 def _change(connection: Connection, query: Update) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from hashlib import sha256
 
@@ -9,21 +10,27 @@ import msgspec
 import pytest
 
 from bestchat_server_ext.core.access import EVERY_SCOPE, KERNEL_SCOPES
-from bestchat_server_ext.core.errors import Conflict, InvalidRequest, NotFound
+from bestchat_server_ext.core.errors import (
+    Conflict,
+    InvalidRequest,
+    LimitReached,
+    NotAuthenticated,
+    NotFound,
+)
 from bestchat_server_ext.core.ids import OwnerId, TokenId
-from bestchat_server_ext.ports.tokens import TokenRecord, TokenStore
+from bestchat_server_ext.ports.tokens import TokenPage, TokenRecord, TokenStore
 from bestchat_server_ext.testing.clock import START, ManualClock
 
 _clock = ManualClock(origin=7)
 
 
-def _record(name: str, **fields: object) -> TokenRecord:
+def _record(secret: str, **fields: object) -> TokenRecord:
     record = TokenRecord(
         id=TokenId(_clock.new_id()),
         owner=OwnerId("ada"),
         kind="kernel",
         scopes=KERNEL_SCOPES,
-        digest=sha256(name.encode()).digest(),
+        digest=sha256(secret.encode()).digest(),
         created_at=START,
     )
     return msgspec.structs.replace(record, **fields)
@@ -38,6 +45,7 @@ class TokensSuite:
         full = _record(
             "full",
             kernel_id="kernel-1",
+            name="Nächtlich 🌙",
             expires_at=START + timedelta(days=1, microseconds=1),
             revoked_at=START + timedelta(hours=1),
         )
@@ -51,6 +59,14 @@ class TokensSuite:
         await tokens.add(_record("one"))
         assert await tokens.find(sha256(b"two").digest()) is None
         assert await tokens.find(b"") is None
+
+    async def test_a_record_is_found_by_its_id(self, tokens: TokenStore) -> None:
+        """Revoked ones too; what is no id finds nothing."""
+        record = _record("one", revoked_at=START)
+        await tokens.add(record)
+        assert await tokens.get(record.id) == record
+        for unknown in ("", "no id", _clock.new_id()):
+            assert await tokens.get(TokenId(unknown)) is None
 
     async def test_a_digest_is_kept_once(self, tokens: TokenStore) -> None:
         """Two tokens with one hash would be one token."""
@@ -80,25 +96,26 @@ class TokensSuite:
         await tokens.add(one)
         await tokens.add(two)
         at = START + timedelta(hours=1)
-        assert await tokens.revoke(at, token_id=one.id) == 1
-        assert await tokens.revoke(at + timedelta(hours=1), token_id=one.id) == 0
+        assert await tokens.revoke(at, token_id=one.id) == (one.id,)
+        assert await tokens.revoke(at + timedelta(hours=1), token_id=one.id) == ()
         assert await tokens.find(one.digest) == msgspec.structs.replace(one, revoked_at=at)
         assert await tokens.find(two.digest) == two
 
     async def test_all_tokens_of_a_kernel_are_revoked(self, tokens: TokenStore) -> None:
-        """Only those that were still good are counted."""
+        """Only those that were still good are given."""
         at = START + timedelta(hours=1)
+        good = _record("one", kernel_id="kernel-1"), _record("two", kernel_id="kernel-1")
         for record in (
-            _record("one", kernel_id="kernel-1"),
-            _record("two", kernel_id="kernel-1"),
+            *good,
             _record("expired", kernel_id="kernel-1", expires_at=at),
             _record("revoked", kernel_id="kernel-1", revoked_at=START),
             _record("other", kernel_id="kernel-2"),
             _record("none"),
         ):
             await tokens.add(record)
-        assert await tokens.revoke(at, kernel_id="kernel-1") == 2
-        assert await tokens.revoke(at, kernel_id="kernel-1") == 0
+        revoked = await tokens.revoke(at, kernel_id="kernel-1")
+        assert sorted(revoked) == sorted(record.id for record in good)
+        assert await tokens.revoke(at, kernel_id="kernel-1") == ()
         other = await tokens.find(sha256(b"other").digest())
         assert other is not None
         assert other.revoked_at is None
@@ -109,5 +126,78 @@ class TokensSuite:
         await tokens.add(record)
         with pytest.raises(InvalidRequest):
             await tokens.revoke(START)
-        assert await tokens.revoke(START, token_id=TokenId("no id")) == 0
+        assert await tokens.revoke(START, token_id=TokenId("no id")) == ()
         assert await tokens.find(record.digest) == record
+
+    async def test_the_limit_counts_what_is_good(self, tokens: TokenStore) -> None:
+        """Of that owner and that kind; revoked and expired ones make room."""
+        for record in (
+            _record("one", kind="token"),
+            _record("expired", kind="token", expires_at=START),
+            _record("revoked", kind="token", revoked_at=START),
+            _record("kernel"),
+            _record("other", kind="token", owner=OwnerId("bob")),
+        ):
+            await tokens.add(record)
+        two, three = _record("two", kind="token"), _record("three", kind="token")
+        await tokens.add(two, limit=2)
+        with pytest.raises(LimitReached):
+            await tokens.add(three, limit=2)
+        assert await tokens.get(three.id) is None
+        await tokens.revoke(START, token_id=two.id)
+        await tokens.add(three, limit=2)
+
+    async def test_the_limit_holds_when_all_come_at_once(self, tokens: TokenStore) -> None:
+        """Nobody counts before another has written."""
+        records = [_record(f"{number}", kind="token") for number in range(8)]
+        adding = (tokens.add(record, limit=3) for record in records)
+        results = await asyncio.gather(*adding, return_exceptions=True)
+        refused = [result for result in results if result is not None]
+        assert {type(error) for error in refused} == {LimitReached}
+        kept = await tokens.page(OwnerId("ada"), limit=10)
+        assert (len(refused), len(kept.items)) == (5, 3)
+
+    @pytest.mark.parametrize("gone", ["revoked_at", "expires_at"])
+    async def test_only_a_good_token_makes_another(self, tokens: TokenStore, gone: str) -> None:
+        """It may have been good when it was looked at."""
+        good, bad = _record("good"), _record("bad", **{gone: START})
+        await tokens.add(good)
+        await tokens.add(bad)
+        for creator in (bad.id, TokenId(_clock.new_id())):
+            refused = _record("refused")
+            with pytest.raises(NotAuthenticated):
+                await tokens.add(refused, made_with=creator)
+            assert await tokens.find(refused.digest) is None
+        made = _record("made")
+        await tokens.add(made, made_with=good.id)
+        assert await tokens.find(made.digest) == made
+
+    async def test_an_owners_tokens_are_listed(self, tokens: TokenStore) -> None:
+        """The newest first, page by page; of the same moment, the greater id."""
+        mine = [_record(f"{n}", created_at=START + timedelta(seconds=n // 2)) for n in range(5)]
+        mine.append(_record("gone", kind="token", created_at=START, revoked_at=START))
+        for record in (*mine, _record("other", owner=OwnerId("bob"))):
+            await tokens.add(record)
+        expected = sorted(mine, key=lambda record: (record.created_at, record.id), reverse=True)
+        for limit in (1, 2, 6, 7):
+            seen, cursor = list[TokenRecord](), ""
+            while True:
+                page = await tokens.page(OwnerId("ada"), limit=limit, cursor=cursor)
+                assert len(page.items) <= limit
+                seen += page.items
+                if not (cursor := page.cursor):
+                    break
+            assert seen == expected
+        assert await tokens.page(OwnerId("nobody"), limit=5) == TokenPage(())
+
+    async def test_a_cursor_of_ones_own_making_is_refused(self, tokens: TokenStore) -> None:
+        """Also one that names somebody else's token: it looks as if there were none."""
+        theirs = _record("theirs", owner=OwnerId("bob"))
+        await tokens.add(_record("mine"))
+        await tokens.add(theirs)
+        said = set()
+        for cursor in ("made up", "' OR 1=1 --", _clock.new_id(), theirs.id):
+            with pytest.raises(InvalidRequest) as caught:
+                await tokens.page(OwnerId("ada"), limit=1, cursor=cursor)
+            said.add(str(caught.value))
+        assert len(said) == 1

@@ -268,6 +268,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/system.options": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how the service is configured, and where each value comes from. */
+        post: operations["system.options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/system.whoami": {
         parameters: {
             query?: never;
@@ -285,6 +308,75 @@ export interface paths {
         put?: never;
         /** Say what the server takes the caller for. */
         post: operations["system.whoami"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/tokens.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a token; it is shown this once. */
+        post: operations["tokens.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/tokens.list": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** List one's tokens, the newest first, those of kernels included. */
+        post: operations["tokens.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/tokens.revoke": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a token worthless, at once and for good. */
+        post: operations["tokens.revoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -544,6 +636,24 @@ export interface components {
              */
             title?: string;
         };
+        /**
+         * @description Make a token.
+         *
+         *     It can do no more than the credential that it is made with, and if that expires, it expires no
+         *     later. Revoking the one leaves the other as it is, so that a script can make its own successor
+         *     and then let go of the token that it had.
+         */
+        CreateToken: {
+            /**
+             * @description Seconds until it stops counting; without it, it counts until it is revoked.
+             * @default null
+             */
+            expires_in?: number | null;
+            /** @description What it is called in the list; without control characters. */
+            name: string;
+            /** @description What it may be used for: nothing that the credential it is made with may not. */
+            scopes: components["schemas"]["Scope"][];
+        };
         /** @description An approval or a rejection of one call. */
         Decision: {
             /**
@@ -685,10 +795,20 @@ export interface components {
             /** @description Whether it answers: always true in an answer. */
             alive: boolean;
             /**
+             * @description What the database is called, without a password.
+             * @default
+             */
+            database?: string;
+            /**
              * @description What is wrong and what to do about it.
              * @default null
              */
             error?: components["schemas"]["ErrorInfo"] | null;
+            /**
+             * @description What a person should know about it, one sentence each.
+             * @default []
+             */
+            notices?: string[];
             /** @description The protocol that it speaks. */
             protocol: number;
             /**
@@ -738,6 +858,18 @@ export interface components {
             /** @description What its credential may be used for, sorted. */
             scopes: string[];
         };
+        /** @description A picture that goes along with a text. */
+        ImagePart: {
+            /** @description The file's bytes; base64 in JSON. */
+            data: string;
+            /** @description Its format, for example `image/png`. */
+            media_type: string;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "image";
+        };
         /** @description Read which tool calls wait for a decision. */
         ListApprovals: {
             /**
@@ -766,6 +898,21 @@ export interface components {
              * @default false
              */
             known_only?: boolean;
+        };
+        /** @description Read how the service is configured. */
+        ListOptions: Record<string, never>;
+        /** @description Read the list of one's tokens. */
+        ListTokens: {
+            /**
+             * @description The `cursor` of the page before; empty for the first page.
+             * @default
+             */
+            cursor?: string;
+            /**
+             * @description How many at most.
+             * @default 50
+             */
+            limit?: number;
         };
         /** @description One node in the tree of a conversation. */
         Message: {
@@ -826,6 +973,16 @@ export interface components {
         /** @description What is known of a model. Nothing is guessed: unknown stays unknown. */
         ModelFacts: {
             /**
+             * @description Whether its provider keeps the beginning of a request, and charges less for it again.
+             * @default null
+             */
+            cache?: boolean | null;
+            /**
+             * @description Whether it looks at images.
+             * @default null
+             */
+            images?: boolean | null;
+            /**
              * @description Whether these facts come from a catalogue or a server, rather than from nowhere.
              * @default true
              */
@@ -841,10 +998,25 @@ export interface components {
              */
             output_limit?: number | null;
             /**
+             * @description Whether it goes on with an answer that was begun for it.
+             * @default null
+             */
+            prefill?: boolean | null;
+            /**
+             * @description What it costs.
+             * @default null
+             */
+            prices?: components["schemas"]["Prices"] | null;
+            /**
              * @description Whether it can be used right now.
              * @default true
              */
             ready?: boolean;
+            /**
+             * @description Whether it thinks before it speaks.
+             * @default null
+             */
+            reasoning?: boolean | null;
             /** @description The model reference. */
             ref: string;
             /**
@@ -872,7 +1044,44 @@ export interface components {
             /** @description The models. */
             models: components["schemas"]["ModelFacts"][];
         };
-        Part: components["schemas"]["TextPart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"];
+        /** @description A token that was just made. */
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created_at: string;
+            /** @description When it stops counting, UTC; never, if none. */
+            expires_at: string | null;
+            /** @description Names it, in the list and when it is revoked. */
+            id: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it may be used for, sorted. */
+            scopes: string[];
+            /** @description The token itself. It is given this once, and stored nowhere. */
+            token: string;
+        };
+        /** @description One option as it is in force. */
+        Option: {
+            /** @description What it does. */
+            description: string;
+            /** @description Its name, as in `c.BestChat.<name>`. */
+            name: string;
+            /**
+             * @description Where the value comes from: `default`, a file's path, the name of a variable, or the
+             *     server's own configuration.
+             */
+            origin: string;
+            /** @description Its value as text, without passwords; empty if it is not set. */
+            value: string;
+        };
+        /** @description All options, in the order of the documentation. */
+        OptionList: {
+            /** @description The options. */
+            options: components["schemas"]["Option"][];
+        };
+        Part: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"];
         /** @description Tool calls that wait for a decision. */
         PendingApprovals: {
             /** @description The calls, oldest first. */
@@ -885,6 +1094,38 @@ export interface components {
              * @enum {string}
              */
             type: "ping";
+        };
+        /**
+         * @description What a model costs, in US dollars per million tokens.
+         *
+         *     Decimal numbers as text, so that no rounding creeps in; none where the price is unknown.
+         */
+        Prices: {
+            /**
+             * @description The day of this knowledge, as 2026-01-31.
+             * @default
+             */
+            as_of?: string;
+            /**
+             * @description Tokens that the provider reads from its cache.
+             * @default null
+             */
+            cache_read?: string | null;
+            /**
+             * @description Tokens that the provider writes to its cache.
+             * @default null
+             */
+            cache_write?: string | null;
+            /**
+             * @description Tokens that go in, past the cache.
+             * @default null
+             */
+            input?: string | null;
+            /**
+             * @description Tokens that come out, reasoning included.
+             * @default null
+             */
+            output?: string | null;
         };
         /** @description A frame could not be obeyed, or a subscription ended. */
         Problem: {
@@ -903,6 +1144,16 @@ export interface components {
         };
         /** @description What a model thought before it spoke. */
         ReasoningPart: {
+            /**
+             * @description Whether the provider hides them: `signature` is then the thoughts, in its own cipher.
+             * @default false
+             */
+            redacted?: boolean;
+            /**
+             * @description The provider's seal: it takes the thoughts back only as they were, and only with this.
+             * @default
+             */
+            signature?: string;
             /** @description The thoughts, as far as the provider shows them. */
             text: string;
             /**
@@ -945,6 +1196,21 @@ export interface components {
              */
             limit?: number;
         };
+        /**
+         * @description Make a token worthless, at once and for good.
+         *
+         *     One that was revoked before, or has expired, stays as it is. Tokens that were made with this
+         *     one stay good: after a leak, look at the list for what should not be there.
+         */
+        RevokeToken: {
+            /** @description Which one. */
+            token_id: string;
+        };
+        /**
+         * @description What a credential may be used for.
+         * @enum {string}
+         */
+        Scope: "approvals" | "conversations:delete" | "conversations:read" | "conversations:write" | "models:read" | "system:read" | "tokens" | "turns";
         ServerFrame: components["schemas"]["Welcome"] | components["schemas"]["Snapshot"] | components["schemas"]["Envelope"] | components["schemas"]["Delta"] | components["schemas"]["CaughtUp"] | components["schemas"]["Heartbeat"] | components["schemas"]["Problem"];
         /** @description The whole conversation: forget what you had of it. */
         Snapshot: {
@@ -1052,6 +1318,35 @@ export interface components {
              * @enum {string}
              */
             type: "text";
+        };
+        /** @description What is known of a token, apart from the token. */
+        TokenInfo: {
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created_at: string;
+            /** @description When it stops counting, UTC; never, if none. */
+            expires_at: string | null;
+            /** @description Names it. */
+            id: string;
+            /** @description The kernel that it was made for. */
+            kernel_id: string | null;
+            /** @description `kernel` for the one that a kernel was started with, `token` for one that was made. */
+            kind: string;
+            /** @description What it is called; empty for a kernel's. */
+            name: string;
+            /** @description When it was revoked, UTC. */
+            revoked_at: string | null;
+            /** @description What it may be used for, sorted. */
+            scopes: string[];
+        };
+        /** @description One page of tokens, the newest first; revoked and expired ones stay in the list. */
+        TokenList: {
+            /** @description What to ask for the next page with; empty on the last page. */
+            cursor: string;
+            /** @description The tokens. */
+            tokens: components["schemas"]["TokenInfo"][];
         };
         /** @description One call as the model wrote it. */
         ToolCall: {
@@ -1351,6 +1646,11 @@ export interface components {
         /** @description Tokens of one step or of a whole turn, as the provider counted them. */
         Usage: {
             /**
+             * @description Of those that went in: written to the provider's cache.
+             * @default 0
+             */
+            cache_write_tokens?: number;
+            /**
              * @description Of those that went in: read from the provider's cache.
              * @default 0
              */
@@ -1396,15 +1696,6 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description Anything else went wrong. */
-        Failed: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
         /** @description A mistake of the server's. */
         InternalError: {
             headers: {
@@ -1432,7 +1723,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description The credential was not made for this, or a provider's key is missing. */
+        /** @description The credential was not made for this, a key is missing, or the site rules it out. */
         NotAllowed: {
             headers: {
                 [name: string]: unknown;
@@ -1450,7 +1741,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorBody"];
             };
         };
-        /** @description There is no such object or procedure, or it is somebody else's. */
+        /** @description There is no such object, or it is somebody else's. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -1536,9 +1827,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "approvals.list": {
@@ -1554,7 +1843,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["ListApprovals"];
             };
@@ -1573,13 +1862,9 @@ export interface operations {
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "conversations.create": {
@@ -1595,7 +1880,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CreateConversation"];
             };
@@ -1613,14 +1898,11 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "conversations.delete": {
@@ -1659,9 +1941,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "conversations.get": {
@@ -1696,13 +1976,9 @@ export interface operations {
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "conversations.list": {
@@ -1718,7 +1994,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["ListConversations"];
             };
@@ -1736,14 +2012,9 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "conversations.rename": {
@@ -1782,9 +2053,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "events.replay": {
@@ -1819,13 +2088,9 @@ export interface operations {
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     health: {
@@ -1846,17 +2111,9 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            400: components["responses"]["InvalidRequest"];
-            401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
-            503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "models.list": {
@@ -1872,7 +2129,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["ListModels"];
             };
@@ -1890,14 +2147,10 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     openapi: {
@@ -1918,17 +2171,11 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "system.health": {
@@ -1944,7 +2191,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["GetHealth"];
             };
@@ -1962,14 +2209,45 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
+        };
+    };
+    "system.options": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ListOptions"];
+            };
+        };
+        responses: {
+            /** @description All options, in the order of the documentation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     "system.whoami": {
@@ -1985,7 +2263,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["WhoAmI"];
             };
@@ -2003,14 +2281,124 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "tokens.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            /** @description A token that was just made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "tokens.list": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ListTokens"];
+            };
+        };
+        responses: {
+            /** @description One page of tokens, the newest first; revoked and expired ones stay in the list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "tokens.revoke": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeToken"];
+            };
+        };
+        responses: {
+            /** @description What is known of a token, apart from the token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenInfo"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "turns.cancel": {
@@ -2051,7 +2439,6 @@ export interface operations {
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "turns.get": {
@@ -2086,13 +2473,9 @@ export interface operations {
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
-            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
-            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
     "turns.start": {
@@ -2133,7 +2516,6 @@ export interface operations {
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
-            default: components["responses"]["Failed"];
         };
     };
 }

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from typing import get_args
+
+import msgspec
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from bestchat_server_ext.core.access import (
     EVERY_SCOPE,
@@ -8,10 +13,13 @@ from bestchat_server_ext.core.access import (
     Caller,
     Scope,
     Target,
+    no_such_object,
     require,
+    require_grant,
 )
 from bestchat_server_ext.core.errors import NotAllowed, NotFound
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
+from bestchat_server_ext.core.tools import Placement
 
 USER = Caller(LOCAL_OWNER, "user")
 KERNEL = Caller(LOCAL_OWNER, "kernel", KERNEL_SCOPES, kernel_id="k1")
@@ -79,3 +87,91 @@ def test_a_token_without_a_kernel_yet_decides_about_none(kernel_id: str | None) 
     unbound = Caller(LOCAL_OWNER, "kernel", KERNEL_SCOPES)
     with pytest.raises(NotAllowed):
         require(unbound, Scope.APPROVALS, Target(LOCAL_OWNER, "kernel", kernel_id))
+
+
+SCOPES = st.frozensets(st.sampled_from(Scope))
+OWNERS = st.sampled_from([LOCAL_OWNER, OwnerId("ada"), OwnerId("")])
+KERNELS = st.sampled_from([None, "k1", "k2"])
+PLACEMENTS = st.sampled_from([None, *get_args(Placement)])
+CALLERS = st.builds(
+    Caller,
+    owner=OWNERS,
+    kind=st.sampled_from(["user", "kernel", "token"]),
+    scopes=SCOPES,
+    kernel_id=KERNELS,
+)
+TARGETS = st.builds(Target, owner=OWNERS, placement=PLACEMENTS, kernel_id=KERNELS)
+
+
+def verdict(caller: Caller, scope: Scope, target: Target | None = None) -> type | None:
+    try:
+        require(caller, scope, target)
+    except (NotAllowed, NotFound) as error:
+        return type(error)
+    return None
+
+
+class TestWhateverIsAsked:
+    @given(CALLERS, st.sampled_from(Scope), st.none() | TARGETS)
+    def test_nothing_is_allowed_without_the_scope_or_to_others(
+        self, caller: Caller, scope: Scope, target: Target | None
+    ) -> None:
+        foreign = target is not None and target.owner != caller.owner
+        said = verdict(caller, scope, target)
+        assert (said is NotFound) == foreign
+        if scope not in caller.scopes:
+            assert said is not None
+
+    @given(CALLERS, st.sampled_from(Scope), TARGETS)
+    def test_all_that_is_foreign_looks_like_nothing(
+        self, caller: Caller, scope: Scope, target: Target
+    ) -> None:
+        assume(target.owner != caller.owner)
+        with pytest.raises(NotFound) as caught:
+            require(caller, scope, target)
+        assert caught.value.info == no_such_object().info
+
+    @given(CALLERS, st.sampled_from(Scope), st.none() | TARGETS, SCOPES)
+    def test_more_scopes_never_allow_less(
+        self, caller: Caller, scope: Scope, target: Target | None, more: frozenset[Scope]
+    ) -> None:
+        assume(verdict(caller, scope, target) is None)
+        richer = msgspec.structs.replace(caller, scopes=caller.scopes | more)
+        assert verdict(richer, scope, target) is None
+
+    @given(CALLERS, st.sampled_from(Scope), st.none() | TARGETS)
+    def test_a_kernel_may_never_do_more_than_its_user(
+        self, caller: Caller, scope: Scope, target: Target | None
+    ) -> None:
+        kernel = msgspec.structs.replace(caller, kind="kernel")
+        user = msgspec.structs.replace(caller, kind="user")
+        if verdict(kernel, scope, target) is None:
+            assert verdict(user, scope, target) is None
+
+    @given(CALLERS, TARGETS)
+    def test_a_kernel_approves_at_home_only(self, caller: Caller, target: Target) -> None:
+        kernel = msgspec.structs.replace(caller, kind="kernel", scopes=KERNEL_SCOPES)
+        if target.placement is None or verdict(kernel, Scope.APPROVALS, target) is not None:
+            return
+        assert target.placement == "kernel"
+        assert target.kernel_id is not None
+        assert target.kernel_id == kernel.kernel_id
+
+    @given(CALLERS, SCOPES)
+    def test_nobody_gives_what_they_do_not_have(
+        self, caller: Caller, asked: frozenset[Scope]
+    ) -> None:
+        beyond = asked - caller.scopes
+        if not beyond:
+            require_grant(caller, asked)
+            return
+        with pytest.raises(NotAllowed) as caught:
+            require_grant(caller, asked)
+        assert caught.value.info.field == "scopes"
+        for scope in beyond:
+            assert scope.value in caught.value.info.text
+
+
+def test_kernels_make_no_tokens_and_delete_nothing() -> None:
+    denied = EVERY_SCOPE - KERNEL_SCOPES
+    assert denied == {Scope.TOKENS, Scope.CONVERSATIONS_DELETE}
