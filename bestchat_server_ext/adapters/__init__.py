@@ -9,4 +9,7 @@ endpoint_configured             a server whose address and key are configured
 tools_server                    registered Python functions
 secrets_env                     keys from the environment
 clock_system                    the real time
+telemetry_log                   a line for each turn
+metrics_prometheus              counts and durations; prometheus_client
+traces_otel                     spans; OpenTelemetry's API
 """

@@ -19,6 +19,15 @@ class MemoryBus:
         self._capacity = capacity
         self._topics: dict[str, list[_MemorySubscription]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Frames that wait for all listeners together."""
+        return sum(
+            listener.waiting
+            for listeners in tuple(self._topics.values())
+            for listener in tuple(listeners)
+        )
+
     async def publish(self, topic: str, frames: Sequence[Frame]) -> None:
         """Hand frames to everyone who listens to a topic; never waits."""
         listeners = self._topics.get(topic)
@@ -50,6 +59,10 @@ class _MemorySubscription:
         self._frames: list[Frame] = []
         self._news = asyncio.Event()
         self._open = True
+
+    @property
+    def waiting(self) -> int:
+        return len(self._frames)
 
     def put(self, frames: Sequence[Frame]) -> None:
         if len(self._frames) + len(frames) > self._capacity:

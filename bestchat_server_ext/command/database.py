@@ -57,34 +57,36 @@ def _settings() -> Settings:
 
 def _label(settings: Settings) -> str:
     """What the database is called in front of people."""
-    from bestchat_server_ext import bootstrap
+    from bestchat_server_ext.bootstrap import administration
     from bestchat_server_ext.settings import masked
 
-    return masked(str(bootstrap.database_place(settings)))
+    return masked(str(administration.database_place(settings)))
 
 
 def _upgrade(_: argparse.Namespace) -> int:
-    from bestchat_server_ext import bootstrap
+    from bestchat_server_ext.bootstrap import administration
 
     settings = _settings()
-    revision = patiently("Upgrading the database", lambda: bootstrap.upgrade_database(settings))
+    revision = patiently(
+        "Upgrading the database", lambda: administration.upgrade_database(settings)
+    )
     say(f"{_label(settings)} has the schema {revision}.")
     return 0
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from bestchat_server_ext import bootstrap
+    from bestchat_server_ext.bootstrap import administration
 
     settings = _settings()
     path = patiently(
-        "Copying the database", lambda: bootstrap.backup_database(settings, options.file)
+        "Copying the database", lambda: administration.backup_database(settings, options.file)
     )
     say(f"{_label(settings)} was copied to {path}.")
     return 0
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from bestchat_server_ext import bootstrap
+    from bestchat_server_ext.bootstrap import administration
 
     settings = _settings()
     label = _label(settings)
@@ -92,7 +94,7 @@ def _restore(options: argparse.Namespace) -> int:
         complain("bestchat: nothing was changed.")
         return 1
     kept = patiently(
-        "Restoring the database", lambda: bootstrap.restore_database(settings, options.file)
+        "Restoring the database", lambda: administration.restore_database(settings, options.file)
     )
     say(f"{label} was restored from {options.file}.")
     if kept is not None:

@@ -27,11 +27,12 @@ def add_parser(topics: Topics) -> None:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from bestchat_server_ext import bootstrap, settings
+    from bestchat_server_ext import settings
+    from bestchat_server_ext.bootstrap import administration
 
     name = options.name.removeprefix("local/")
     say(f"Bringing {name} to this machine, unless it is here: 93 MB")
-    path = bootstrap.install_model(settings.load(os.environ), name, _show_progress)
+    path = administration.install_model(settings.load(os.environ), name, _show_progress)
     say(f"\r{name} is at {path}.")
     say(f"It is a demo model and not for real work. Choose it with: %%chat -m local/{name}")
     return 0

@@ -13,7 +13,7 @@ from bestchat_server_ext.command.report import Finding, ok, problem, warning
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest
 
 if TYPE_CHECKING:
-    from bestchat_server_ext.bootstrap import DatabaseReport
+    from bestchat_server_ext.bootstrap.administration import DatabaseReport
     from bestchat_server_ext.settings import Loaded
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -90,12 +90,12 @@ def options(here: Setup) -> Iterator[Finding]:
 
 def database(here: Setup) -> Iterator[Finding]:
     """Whether the database is there, and in order."""
-    from bestchat_server_ext import bootstrap
+    from bestchat_server_ext.bootstrap import administration
 
     if installed("sqlalchemy") is None:
         yield ok("This is the light install, which speaks to a server and has no database.")
         return
-    report = bootstrap.inspect_database(here.loaded.settings)
+    report = administration.inspect_database(here.loaded.settings)
     yield ok(report.label)
     if report.exists:
         yield from _contents(report)
@@ -138,13 +138,13 @@ def _contents(report: DatabaseReport) -> Iterator[Finding]:
 
 def models(here: Setup) -> Iterator[Finding]:
     """What could answer."""
-    from bestchat_server_ext import bootstrap
+    from bestchat_server_ext.bootstrap import administration, providers
 
-    names = bootstrap.provider_variables(here.loaded.settings)
+    names = providers.provider_variables(here.loaded.settings)
     given = [name for name in names if here.environ.get(name)]
     for name in names:
         yield ok(f"{name}: {'set' if name in given else 'not set'}")
-    embedded = bootstrap.installed_models(here.loaded.settings)
+    embedded = administration.installed_models(here.loaded.settings)
     for model in embedded:
         yield ok(f"The embedded model {model} is on this machine.")
         if installed("xllamacpp") is None:

@@ -11,4 +11,5 @@ Each has a conformance suite in `testing.port_suites` that every adapter passes.
     tool_host     which tools there are, and running them
     secrets       a provider's key by the name of its variable
     clock         now, sleep, and new ids
+    telemetry     who is told what happens to turns, in names and sizes
 """

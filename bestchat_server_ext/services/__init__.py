@@ -9,4 +9,5 @@ tokens          BestChat's own credentials
 turns           TurnService: the only thing that turns the wheel
 turn_run        one turn while it runs in this process
 draft           a streaming answer: pieces out at once, then in batches
+telemetry       telling those who observe, without harm to what is observed
 """

@@ -9,7 +9,7 @@ the following interval goes out together. One such batch is one piece in the sen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from itertools import groupby
 from typing import Literal
@@ -39,17 +39,25 @@ class Draft:
         self._builder = ReplyBuilder()
         self._pending: list[TextChunk | ReasoningChunk] = []
         self._arrived = asyncio.Event()
+        self._first_delta: Callable[[], None] | None = None
         self.changed = False
         """Whether something was published since this flag was last taken down."""
 
     async def fill(
-        self, chunks: AsyncGenerator[Sequence[Chunk], None], bus: Bus, clock: Clock
+        self,
+        chunks: AsyncGenerator[Sequence[Chunk], None],
+        bus: Bus,
+        clock: Clock,
+        first_delta: Callable[[], None] | None = None,
     ) -> Reply:
         """Read a stream to its end and publish it on the way; give the whole reply.
+
+        `first_delta` is called when its first piece is about to be published.
 
         Raises:
             ChatError: whatever the provider raised. `partial` then has what arrived before.
         """
+        self._first_delta = first_delta
         pump = asyncio.create_task(self._pump(bus, clock), name="bestchat-draft")
         try:
             async with aclosing(chunks):
@@ -87,6 +95,9 @@ class Draft:
             if growth is not None:
                 frames.append(Frame(self._delta(growth.part, growth.kind, growth.n, growth.text)))
         if frames:
+            if self._first_delta is not None:
+                self._first_delta()
+                self._first_delta = None
             self.changed = True
             await bus.publish(self.conversation_id, frames)
 
@@ -126,7 +137,15 @@ class Draft:
 def _merged(
     chunks: Sequence[TextChunk | ReasoningChunk],
 ) -> list[TextChunk | ReasoningChunk]:
-    """Neighbours of one kind as one chunk each."""
-    return [
-        kind(text="".join(chunk.text for chunk in run)) for kind, run in groupby(chunks, key=type)
-    ]
+    """Neighbours of one kind as one chunk each; a signature stays where it stands."""
+    merged: list[TextChunk | ReasoningChunk] = []
+    for (kind, signed), run in groupby(chunks, key=_kind):
+        if signed:
+            merged += run
+        else:
+            merged.append(kind(text="".join(chunk.text for chunk in run)))
+    return merged
+
+
+def _kind(chunk: TextChunk | ReasoningChunk) -> tuple[type[TextChunk | ReasoningChunk], bool]:
+    return type(chunk), isinstance(chunk, ReasoningChunk) and bool(chunk.signature)

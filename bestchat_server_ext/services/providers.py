@@ -72,6 +72,11 @@ class ProviderRegistry:
         """
         return self._entry(ref).provider
 
+    def known_name(self, model: str) -> str:
+        """The provider in a model reference if it is one of ours, else `unknown`: to count by."""
+        name = model.partition("/")[0]
+        return name if name in self._entries else "unknown"
+
     def _entry(self, ref: ModelRef) -> ProviderEntry:
         entry = self._entries.get(ref.provider)
         if entry is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.policy import Rule
 from bestchat_server_ext.core.tools import ToolExecution, ToolResult, ToolSpec
 from bestchat_server_ext.ports.tool_host import ToolHost
@@ -35,8 +36,8 @@ class ToolExecutor:
             if any(spec.name == name for spec in host.tools()):
                 try:
                     return _storable(await host.run(execution))
-                except (Exception, SystemExit):  # noqa: BLE001  a plugin's mistake fails its call only
-                    _log.exception("BestChat: the host of tool %s failed", name)
+                except (Exception, SystemExit) as error:  # noqa: BLE001  a plugin's mistake fails its call only
+                    _log.error("BestChat: the host of tool %s failed: %s", name, origin(error))
                     return ToolResult("The tool could not be run.", is_error=True)
         return ToolResult(f"There is no tool named {name!r} any more.", is_error=True)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, assert_never
 
 from bestchat_server_ext.core import turn as machine
-from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.conversation import ConversationState, Turn
 from bestchat_server_ext.core.errors import (
     ChatError,
     Conflict,
@@ -30,14 +30,17 @@ from bestchat_server_ext.core.events import (
 )
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, TurnId
 from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.bus import Lagged, Subscription
 from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Storage
+from bestchat_server_ext.ports.telemetry import TOOL_FAILED, Telemetry
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import REPLAY_LIMIT, StreamService, control_topic
+from bestchat_server_ext.services.telemetry import FanOut, TurnWatch
 from bestchat_server_ext.services.tools import ToolExecutor
 
 _log = logging.getLogger(__name__)
@@ -64,14 +67,21 @@ class Wheel:
         providers: ProviderRegistry,
         tools: ToolExecutor,
         step_limit: int = machine.STEP_LIMIT,
+        telemetry: Telemetry | None = None,
     ) -> None:
-        """Gather them."""
+        """Gather them; without `telemetry`, nobody is told."""
         self.storage = storage
         self.stream = stream
         self.context = context
         self.providers = providers
         self.tools = tools
         self.step_limit = step_limit
+        self.telemetry = telemetry or FanOut()
+
+    def watch(self, turn: Turn) -> TurnWatch:
+        """Tells those who observe of a turn."""
+        provider = self.providers.known_name(turn.model)
+        return TurnWatch(self.telemetry, self.stream.clock, turn, provider)
 
     def machine(self, state: ConversationState, turn_id: TurnId) -> machine.TurnMachine:
         """The machine of a turn, as its rows say it stands."""
@@ -94,6 +104,7 @@ class TurnRun:
         self._wheel = wheel
         self._machine = turn_machine
         self.lease = lease
+        self.watch = wheel.watch(turn_machine.turn)
         self._seq = seq
         self._heard: set[int] = set()
         self._inbox: asyncio.Queue[Happening] = asyncio.Queue()
@@ -256,6 +267,7 @@ class TurnRun:
             case machine.AwaitApproval():
                 pass  # `run` lets go of the turn as soon as nothing is left in the inbox
             case machine.Finish():
+                self.watch.end(self._machine.turn, tools=len(self._machine.executions))
                 self._over = True
             case _:
                 assert_never(command)
@@ -289,22 +301,33 @@ class TurnRun:
 
     async def _ask(self, command: machine.AskModel, draft: Draft) -> None:
         """Stream one answer; whatever comes of it becomes an input."""
-        wheel, step = self._wheel, command.step
-        try:
-            ref = ModelRef.parse(self._machine.turn.model)
-            state: ConversationState = await wheel.stream.state(self.conversation_id)
-            specs = tuple(wheel.tools.specs().values())
-            request = wheel.context.project(state, command.parent_id, ref, specs)
-            wheel.stream.open_draft(draft)
-            chunks = wheel.providers.provider(ref).stream(request)
-            reply = await draft.fill(chunks, wheel.stream.bus, wheel.stream.clock)
-        except ChatError as error:
-            self._post_input(machine.ModelFailed(step, error.info, draft.partial()))
-        except Exception:  # noqa: BLE001  a bug must end the turn, not leave it hanging
-            _log.exception("BestChat: asking %s failed", self._machine.turn.model)
-            self._post_input(machine.ModelFailed(step, InternalError().info, draft.partial()))
-        else:
-            self._post_input(machine.ModelReplied(step, reply))
+        step = command.step
+        with self.watch.step(step) as told:
+            try:
+                told.reply = reply = await self._stream(command, draft, told.first_delta)
+            except ChatError as error:
+                failed = machine.ModelFailed(step, error.info, draft.partial())
+            except Exception as error:  # noqa: BLE001  a bug must end the turn, not leave it hanging
+                _log.error("BestChat: turn %s asked in vain: %s", self.lease.turn_id, origin(error))
+                failed = machine.ModelFailed(step, InternalError().info, draft.partial())
+            else:
+                self._post_input(machine.ModelReplied(step, reply))
+                return
+            told.reply, told.error = failed.partial, failed.error.code
+            self._post_input(failed)
+
+    async def _stream(
+        self, command: machine.AskModel, draft: Draft, first_delta: Callable[[], None]
+    ) -> Reply:
+        """Ask the model, and publish its answer while it comes."""
+        wheel = self._wheel
+        ref = ModelRef.parse(self._machine.turn.model)
+        state: ConversationState = await wheel.stream.state(self.conversation_id)
+        specs = tuple(wheel.tools.specs().values())
+        request = wheel.context.project(state, command.parent_id, ref, specs)
+        wheel.stream.open_draft(draft)
+        chunks = wheel.providers.provider(ref).stream(request)
+        return await draft.fill(chunks, wheel.stream.bus, wheel.stream.clock, first_delta)
 
     async def _stop_asking(self) -> Reply:
         """Close the stream at once; give what had arrived."""
@@ -319,11 +342,13 @@ class TurnRun:
         return self._draft.partial()
 
     async def _run_tool(self, execution: ToolExecution) -> None:
-        try:
-            result = await self._wheel.tools.run(execution)
-        except asyncio.CancelledError:
-            self._post_input(machine.ToolLost(execution.id))
-            raise
+        with self.watch.tool(execution) as told:
+            try:
+                result = await self._wheel.tools.run(execution)
+            except asyncio.CancelledError:
+                self._post_input(machine.ToolLost(execution.id))
+                raise
+            told.error = TOOL_FAILED if result.is_error else ""
         self._post_input(machine.ToolFinished(execution.id, result))
 
     def _cancel_tool(self, key: ExecutionId) -> None:

@@ -41,6 +41,7 @@ from bestchat_server_ext.core.ids import (
 )
 from bestchat_server_ext.core.messages import Message, TextPart
 from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution
 from bestchat_server_ext.ports.storage import Claim, Lease
 from bestchat_server_ext.services.turn_run import TurnRun, Wheel
@@ -242,12 +243,13 @@ class TurnService:
     async def _run(self, run: TurnRun, first: machine.Input) -> None:
         turn_id = run.lease.turn_id
         try:
-            await run.run(first)
+            with run.watch.running():
+                await run.run(first)
         except ChatError as error:
             _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)
-        except Exception:  # noqa: BLE001  the end of a task is where a bug has to be said
+        except Exception as error:  # noqa: BLE001  the end of a task is where a bug has to be said
             # The lease is not renewed any more, so the turn will be closed as interrupted.
-            _log.exception("BestChat: turn %s broke off", turn_id)
+            _log.error("BestChat: turn %s broke off: %s", turn_id, origin(error))
         finally:
             if self._runs.get(turn_id) is run:
                 del self._runs[turn_id]
@@ -260,8 +262,8 @@ class TurnService:
                 await work()
             except ChatError as error:
                 _log.warning("BestChat: turns were not looked after: %s", error.info.code)
-            except Exception:  # noqa: BLE001  see above
-                _log.exception("BestChat: turns were not looked after")
+            except Exception as error:  # noqa: BLE001  see above
+                _log.error("BestChat: turns were not looked after: %s", origin(error))
             await self._wheel.stream.clock.sleep(seconds)
 
     async def _keep(self) -> None:

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from bestchat_server_ext.adapters.storage_sql import engine, open_database
+from bestchat_server_ext.adapters.storage_sql import open_database, sqlite
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.tables import metadata
 from bestchat_server_ext.adapters.storage_sql.upgrade import script_config, upgrade_schema
@@ -57,6 +57,15 @@ def execute(path: Path, statement: str) -> None:
         file.execute(statement)
 
 
+def execute_and_die(path: Path, statement: str) -> None:
+    """Leave a change in the log alone, as a process does that is killed."""
+    code = (
+        "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "file.execute(sys.argv[2]); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path), statement], check=False)
+
+
 async def test_folder_and_file_are_private(tmp_path: Path) -> None:
     path = tmp_path / "data" / "chat.db"
     database = await open_database(path)
@@ -64,7 +73,8 @@ async def test_folder_and_file_are_private(tmp_path: Path) -> None:
     await database.storage.append(scene.id, [scene.created()], scene.clock.now())
     assert mode_of(path.parent) == 0o700
     modes = {entry.name: mode_of(entry) for entry in path.parent.iterdir()}
-    assert modes == dict.fromkeys(("chat.db", "chat.db-wal", "chat.db-shm"), 0o600)
+    names = ("chat.db", "chat.db-wal", "chat.db-shm", "chat.db.lock")
+    assert modes == dict.fromkeys(names, 0o600)
     await database.close()
 
 
@@ -127,10 +137,10 @@ def test_an_interrupted_upgrade_leaves_nothing(tmp_path: Path) -> None:
     assert tables == []
 
 
-async def test_a_newer_database_is_opened_as_it_is(tmp_path: Path) -> None:
+async def test_a_newer_minor_version_is_opened_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     scene = await make(path)
-    execute(path, "UPDATE alembic_version SET version_num = '9999'")
+    execute(path, "UPDATE alembic_version SET version_num = '0099'")
     execute(path, "ALTER TABLE conversations ADD COLUMN mood TEXT")
     database = await open_database(path)
     assert (await database.storage.load(scene.id)).conversation.title == "Kept"
@@ -147,19 +157,53 @@ async def test_an_event_of_a_newer_version_is_said_to_be_one(tmp_path: Path) -> 
     await database.close()
 
 
-async def test_a_database_of_another_application_is_refused(tmp_path: Path) -> None:
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file beneath a folder, byte for byte."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_newer_major_version_is_refused_untouched(tmp_path: Path, *, killed: bool) -> None:
     path = tmp_path / "chat.db"
-    execute(path, "CREATE TABLE alembic_version (version_num TEXT)")
-    execute(path, "INSERT INTO alembic_version VALUES ('ae1027a6acf1')")
+    await make(path)
+    change = "UPDATE alembic_version SET version_num = '0100'"
+    if killed:  # what it wrote last is in the log only
+        execute_and_die(path, change)
+        assert path.with_name("chat.db-wal").stat().st_size
+    else:
+        execute(path, change)
+    before = contents(tmp_path)
+    with pytest.raises(Unavailable, match=r"newer version of BestChat \(revision 0100") as caught:
+        await open_database(path)
+    assert "Upgrade BestChat" in caught.value.info.hint
+    after = contents(tmp_path)
+    if killed:  # SQLite's index of the log may be made again; it is none of the data
+        after.pop(f"{path}-shm")
+        before.pop(f"{path}-shm")
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (
+            "CREATE TABLE alembic_version (version_num TEXT)",
+            "INSERT INTO alembic_version VALUES ('ae1027a6acf1')",
+        ),
+        ("CREATE TABLE diary (page TEXT)", "INSERT INTO diary VALUES ('Dear diary')"),
+        ("CREATE TABLE alembic_version (version_num TEXT)", "CREATE TABLE diary (page TEXT)"),
+    ],
+)
+async def test_a_database_of_another_application_is_refused_untouched(
+    tmp_path: Path, statements: tuple[str, ...]
+) -> None:
+    path = tmp_path / "chat.db"
+    for statement in statements:
+        execute(path, statement)
+    before = contents(tmp_path)
     with pytest.raises(Unavailable, match="another application"):
         await open_database(path)
-
-
-async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "chat.db"
-    path.write_text("Dear diary, " * 1000)
-    with pytest.raises(Unavailable, match="not a readable database"):
-        await open_database(path)
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("place", ["folder", "file.txt/chat.db"])
@@ -179,7 +223,7 @@ async def test_a_locked_database_is_unavailable_and_recovers(
 ) -> None:
     path = tmp_path / "chat.db"
     scene = await make(path)
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
     database = await open_database(path)
     before = await database.storage.load(scene.id)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

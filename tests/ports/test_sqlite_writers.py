@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
-from asyncio.subprocess import PIPE
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bestchat_server_ext.adapters.storage_sql import open_database
 from bestchat_server_ext.core.errors import TurnActive
+from bestchat_server_ext.core.events import ConversationRenamed
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene, assert_same, reduced
 
-WRITER = Path(__file__).with_name("writer_process.py")
+RunWriters = Callable[..., Awaitable[list[int]]]
 
 
-async def run_writers(path: Path, conversation_id: str, *, writers: int, each: int) -> list[int]:
-    """Start processes, let them go at the same moment, collect the numbers they got."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    arguments = [str(WRITER), str(path), conversation_id, str(each)]
-    processes = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment
-        )
-        for _ in range(writers)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n", await process.communicate()
-    outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-    for process, (_, complaints) in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, complaints.decode()
-    return [number for output, _ in outputs for number in json.loads(output)]
-
-
-async def test_numbers_have_no_gaps_over_two_processes(tmp_path: Path) -> None:
+async def test_numbers_have_no_gaps_over_two_processes(
+    tmp_path: Path, run_writers: RunWriters
+) -> None:
     path, clock = tmp_path / "chat.db", ManualClock()
     database = await open_database(path)
     scene = Scene(clock)
@@ -50,7 +32,7 @@ async def test_numbers_have_no_gaps_over_two_processes(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_processes_open_a_fresh_file_at_once(tmp_path: Path) -> None:
+async def test_processes_open_a_fresh_file_at_once(tmp_path: Path, run_writers: RunWriters) -> None:
     path = tmp_path / "data" / "chat.db"
     numbers = await run_writers(path, "-", writers=4, each=1)
     assert numbers == [2] * 4
@@ -76,3 +58,25 @@ async def test_one_turn_begins_over_several_connections(tmp_path: Path) -> None:
     assert len((await databases[1].storage.load(scene.id)).turns) == 1
     for database in databases:
         await database.close()
+
+
+async def test_twenty_processes_write_beside_a_server(
+    tmp_path: Path, run_writers: RunWriters
+) -> None:
+    path, clock, each = tmp_path / "chat.db", ManualClock(), 25
+    server = await open_database(path)
+    scene = Scene(clock)
+    await server.storage.append(scene.id, [scene.created()], clock.now())
+    begun = time.perf_counter()
+    others = asyncio.ensure_future(run_writers(path, scene.id, writers=20, each=each))
+    own: list[int] = []
+    while not others.done():
+        renamed = ConversationRenamed(f"{len(own)}")
+        appended = await server.storage.append(scene.id, [renamed], clock.now())
+        own += [envelope.seq for envelope in appended.envelopes]
+        await server.storage.load(scene.id)
+    print(f"{20 * each} + {len(own)} appends: {time.perf_counter() - begun:.1f} s")
+    numbers = sorted([*own, *others.result()])
+    assert numbers == list(range(2, 2 + len(numbers)))
+    assert await server.storage.seq(scene.id) == 1 + len(numbers)
+    await server.close()

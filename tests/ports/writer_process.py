@@ -1,7 +1,7 @@
 """A process that writes to a database: started by tests, several at a time.
 
 Says `ready`, waits for a line, opens the database and appends events one by one; prints the
-numbers that they got. Arguments: file, conversation (`-` makes a new one), how many events.
+numbers that they got. Arguments: file or URL, conversation (`-` makes a new one), how many events.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from bestchat_server_ext.core.events import ConversationCreated, ConversationRen
 from bestchat_server_ext.core.ids import LOCAL_OWNER, ConversationId
 
 
-async def write(path: Path, conversation_id: str, count: int) -> list[int]:
+async def write(place: Path | str, conversation_id: str, count: int) -> list[int]:
     clock, numbers = SystemClock(), []
-    database = await open_database(path)
+    database = await open_database(place)
     if conversation_id == "-":
         conversation_id = clock.new_id()
         events: list[Event] = [ConversationCreated(LOCAL_OWNER)]
@@ -38,6 +38,7 @@ if __name__ == "__main__":
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    file, conversation, events_wanted = sys.argv[1:]
-    written = asyncio.run(write(Path(file), conversation, int(events_wanted)))
+    named, conversation, events_wanted = sys.argv[1:]
+    where = named if "://" in named else Path(named)
+    written = asyncio.run(write(where, conversation, int(events_wanted)))
     sys.stdout.write(json.dumps(written))

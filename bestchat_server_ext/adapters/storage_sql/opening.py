@@ -1,107 +1,271 @@
-"""Opening: a path becomes a database that is private, in write-ahead mode and up to date."""
+"""Opening: a path becomes a database that is private, safe to write to and up to date.
+
+The revision is read before anything is changed. Then most openings find a file that is as it
+should be. Where something is to be done, one process does it, under a lock: the others wait and
+find it done.
+
+What a file may be: missing or empty (it is begun), older (upgraded, after a copy), broken (kept
+aside, and a new one begun), on a network file system (written without a write-ahead log). What is
+only locked, out of reach or on a full disk is left as it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection
+import msgspec
 
+from bestchat_server_ext.adapters.storage_sql import file_care as care
 from bestchat_server_ext.adapters.storage_sql.database import Database
-from bestchat_server_ext.adapters.storage_sql.engine import BUSY_SECONDS, Connections, unavailable
+from bestchat_server_ext.adapters.storage_sql.file_system import FindMount, find_mount, is_network
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
+from bestchat_server_ext.adapters.storage_sql.revision import peek, read_revision, require_known
+from bestchat_server_ext.adapters.storage_sql.sqlite import (
+    BUSY_SECONDS,
+    SqliteConnections,
+    unavailable,
+)
 from bestchat_server_ext.adapters.storage_sql.store import SqlStorage
 from bestchat_server_ext.adapters.storage_sql.tokens import SqlTokenStore
 from bestchat_server_ext.core.errors import Unavailable
 
+_log = logging.getLogger(__name__)
 
-async def open_sqlite(path: Path) -> Database:
+
+class Look(msgspec.Struct, frozen=True):
+    """What a file is like."""
+
+    revision: str
+    """Of its schema; empty if there is nothing in it."""
+    journal: str
+    """SQLite's name for how it is written: `wal`, `delete`."""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A file that can be used."""
+
+    revision: str
+    """Of its schema."""
+    durable: bool
+    """Whether every transaction has to wait for the disk."""
+    notices: tuple[str, ...]
+    """What a person should know about it."""
+
+
+async def open_sqlite(path: Path, *, find: FindMount = find_mount) -> Database:
     """Open a file, making and upgrading it if need be.
 
     Raises:
         Unavailable: the file cannot be opened or written, or is not one of ours.
     """
-    revision = await asyncio.to_thread(_prepare, path)
-    if _behind(revision, path):
-        await _upgrade(path)
-    connections = Connections(path)
-    return Database(SqlStorage(connections), SqlTokenStore(connections), connections.close)
+    prepared = await asyncio.to_thread(prepare, path, find=find)
+    connections = SqliteConnections(path, durable=prepared.durable)
+    return Database(
+        SqlStorage(connections),
+        SqlTokenStore(connections),
+        connections.close,
+        label=str(path),
+        notices=prepared.notices,
+    )
 
 
-def _prepare(path: Path) -> str:
-    """Make the file if it is not there; give the revision of its schema, empty if it has none."""
+def prepare(path: Path, *, find: FindMount = find_mount) -> Prepared:
+    """Make of a path a file that can be used.
+
+    Raises:
+        Unavailable: that cannot be done; a file that is there stays as it is.
+    """
+    path, kind = resolved(path), network_kind(path, find)
+    peek(path)
+    care.make(path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        look = None if kind else _settled(path)
+        if look is None:
+            with care.locked(path):
+                look = settle(path, kind)
+    except sqlite3.Error as error:
+        if kind and care.is_about_locks(error):
+            raise care.no_locks(path) from error
+        raise unavailable(path, error) from error
     except OSError as error:
         raise unavailable(path, error) from error
+    return Prepared(look.revision, look.journal != "wal", notices(path, kind, look.journal))
+
+
+def resolved(path: Path) -> Path:
+    """The file that a path leads to: what lies beside it counts, not beside a link to it.
+
+    Raises:
+        Unavailable: it leads nowhere.
+    """
     try:
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as file:
-            _write_ahead(file, path)
-            return _revision(file)
-    except sqlite3.Error as error:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
         raise unavailable(path, error) from error
 
 
-def _write_ahead(file: sqlite3.Connection, path: Path) -> None:
-    """Switch to the write-ahead log, once in a file's life.
+def network_kind(path: Path, find: FindMount = find_mount) -> str:
+    """The type of the network file system that a file lies on; empty if it is none."""
+    mount = find(path.parent)
+    return mount.kind if is_network(mount) else ""
+
+
+def notices(path: Path, kind: str, journal: str) -> tuple[str, ...]:
+    """What a person should know about a file."""
+    found = []
+    if kind:
+        found.append(
+            f"The database {path} lies on a network file system ({kind}): it is written without "
+            "a write-ahead log, slowly, and only as safely as that file system locks files. Let "
+            "`data_dir` name a folder on a local disk."
+        )
+    elif journal != "wal":
+        found.append(
+            f"The file system of {path} allows no write-ahead log, so that writing is slow. Let "
+            "`data_dir` name a folder on a local disk."
+        )
+    found += [_aside_notice(path, aside) for aside in care.set_asides(path)]
+    return tuple(found)
+
+
+def _aside_notice(path: Path, aside: Path) -> str:
+    return (
+        f"The database {path} could not be read and was kept aside as {aside}; a new one was "
+        "begun. `bestchat db restore` brings a backup back; delete the file if it is of no use."
+    )
+
+
+def look_at(path: Path, *, alone: bool = False) -> Look:
+    """Read the revision, then a little of everything: a broken file shows.
+
+    Args:
+        path: an existing file.
+        alone: whether to share no memory with other processes, as none can be shared over a
+            network; a file in write-ahead mode is refused then while others have it open.
+
+    Raises:
+        Unavailable: what is in it is not ours, or it is not for this version.
+        sqlite3.Error: it cannot be read.
+    """
+    with closing(care.connect(path)) as file:
+        if alone:
+            file.execute("PRAGMA locking_mode=EXCLUSIVE")
+        revision = read_revision(file, path)
+        require_known(revision, path)
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+        for (name,) in file.execute(tables).fetchall():
+            # The table itself, where a smaller index would do to answer.
+            file.execute(f'SELECT 1 FROM "{name}" NOT INDEXED LIMIT 1').fetchone()  # noqa: S608
+        return Look(revision, file.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def _settled(path: Path) -> Look | None:
+    """What a file is like, if there is nothing to do about it."""
+    try:
+        look = look_at(path)
+    except sqlite3.Error as error:
+        if not care.is_corrupt(error):
+            raise
+        return None
+    return look if look.revision >= HEAD and look.journal == "wal" else None
+
+
+def settle(path: Path, kind: str) -> Look:
+    """Do whatever is to be done about a file. Only under the lock.
+
+    Raises:
+        Unavailable: that cannot be done.
+        OSError, sqlite3.Error: likewise.
+    """
+    if kind:
+        care.require_locks(path)
+    try:
+        look = look_at(path, alone=bool(kind))
+    except sqlite3.Error as error:
+        if not care.is_corrupt(error):
+            raise _in_use(path, kind, error) from error
+        begin_anew(path)
+        look = look_at(path)
+    journal = _set_journal(path, kind, look.journal)
+    if look.revision < HEAD:
+        _upgrade(path, look.revision)
+    return Look(max(look.revision, HEAD), journal)
+
+
+def begin_anew(path: Path) -> Path:
+    """Keep a broken file aside and put an empty one in its place; say where it lies."""
+    aside = care.set_aside(path)
+    _log.warning("%s", _aside_notice(path, aside))
+    care.make(path)
+    return aside
+
+
+def _in_use(path: Path, kind: str, error: sqlite3.Error) -> Exception:
+    """What it means that a file on a network cannot be had alone."""
+    if kind and care.is_busy(error):
+        return Unavailable(
+            f"The database {path} lies on a network file system ({kind}), and another process "
+            "has it open in write-ahead mode.",
+            hint="Stop whatever uses it and start again; better, let `data_dir` name a folder on "
+            "a local disk.",
+        )
+    return error
+
+
+def _set_journal(path: Path, kind: str, journal: str) -> str:
+    """Switch to the write-ahead log where that is safe, else away from it; give what it is now.
 
     SQLite does not wait for other connections here, whatever the busy timeout, and a fresh file
     that several processes open at once has some.
     """
+    wanted = "delete" if kind else "wal"
     until = time.monotonic() + BUSY_SECONDS
-    mode = ""
-    while not mode:
-        try:
-            mode = file.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-    if mode != "wal":
-        raise Unavailable(
-            f"The file system of {path} does not support several writers.",
-            hint="Let `data_dir` name a folder on a local disk.",
-        )
+    with closing(care.connect(path)) as file:
+        if kind:
+            file.execute("PRAGMA locking_mode=EXCLUSIVE")
+        while journal != wanted:
+            try:
+                return str(file.execute(f"PRAGMA journal_mode={wanted}").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname in _NO_SHARED_MEMORY:
+                    return journal
+                if not care.is_busy(error) or time.monotonic() > until:
+                    raise _in_use(path, kind, error) from error
+                time.sleep(0.01)
+    return journal
 
 
-def _revision(file: sqlite3.Connection) -> str:
-    table = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-    if file.execute(table).fetchone() is None:
-        return ""
-    row = file.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(row[0]) if row else ""
+_NO_SHARED_MEMORY = {"SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_SHMOPEN", "SQLITE_IOERR_SHMLOCK"}
 
 
-def _behind(revision: str, path: Path) -> bool:
-    """Whether there is something to upgrade.
+def _upgrade(path: Path, revision: str) -> None:
+    """Bring a file up to date, after a copy if there is anything to lose."""
+    from bestchat_server_ext.adapters.storage_sql.upgrade import upgrade_file
 
-    Revisions are numbers. A greater one is a newer version's doing: what that added is not in
-    our way, so the file is opened as it is.
-    """
-    if revision and not revision.isdecimal():
-        raise Unavailable(
-            f"The file {path} belongs to another application.",
-            hint="Let `data_dir` name another folder.",
-        )
-    return revision < HEAD
+    kept = care.copy_before(path, HEAD) if revision else None
+    with upgrade_errors(path, revision, kept):
+        upgrade_file(path)
+    care.prune_copies(path)
 
 
-async def _upgrade(path: Path) -> None:
-    upgrade = await asyncio.to_thread(_load_upgrade)
-    connections = Connections(path, foreign_keys=False)
+@contextmanager
+def upgrade_errors(path: Path, revision: str, kept: Path | None) -> Iterator[None]:
+    """Say what an upgrade that failed has left, whatever went wrong, without the statement."""
     try:
-        await connections.write(upgrade)
-    finally:
-        await connections.close()
-
-
-def _load_upgrade() -> Callable[[Connection], None]:
-    from bestchat_server_ext.adapters.storage_sql.upgrade import upgrade_schema
-
-    return upgrade_schema
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error
+        is_database = isinstance(cause, sqlite3.Error)
+        why = unavailable(path, cause).info.text if is_database else f"{type(cause).__name__}."
+        said = f" A copy of it is in {kept}." if kept else ""
+        raise Unavailable(
+            f"The database {path} could not be upgraded from revision {revision or 'none'} to "
+            f"{HEAD}: {why}",
+            hint=f"It is as it was.{said} The log has the details.",
+        ) from error

@@ -15,4 +15,5 @@ def upgrade() -> None:
     """Add the name. The default is the database's, for versions that do not know the column."""
     name = sa.Column("name", sa.String(), nullable=False, server_default=sa.text("''"))
     op.add_column("api_tokens", name)
-    op.create_index("ix_api_tokens_owner_created_at_id", "api_tokens", ["owner", "created_at", "id"])
+    columns = ["owner", "created_at", "id"]
+    op.create_index("ix_api_tokens_owner_created_at_id", "api_tokens", columns)

@@ -1,27 +1,28 @@
-"""The only place that chooses and builds adapters.
-
-Each is imported where it is chosen, so that what is not used is not loaded.
-"""
+"""One process's services, put together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from bestchat_server_ext.bootstrap.administration import database_place
+from bestchat_server_ext.bootstrap.observers import observers
+from bestchat_server_ext.bootstrap.providers import KEY_NAMES, providers
 from bestchat_server_ext.core.access import Caller
-from bestchat_server_ext.core.errors import NotInstalled
+from bestchat_server_ext.core.errors import Disabled, NotInstalled
+from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.dispatch.dispatcher import Dispatcher
-from bestchat_server_ext.ports.clock import Clock
-from bestchat_server_ext.ports.secrets import Secrets
+from bestchat_server_ext.ports.telemetry import Telemetry
 from bestchat_server_ext.ports.tool_host import ToolHost
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
-from bestchat_server_ext.services.providers import ProviderEntry, ProviderRegistry
+from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
+from bestchat_server_ext.services.telemetry import FanOut
 from bestchat_server_ext.services.tokens import TokenService
 from bestchat_server_ext.services.tools import ToolExecutor
 from bestchat_server_ext.services.turn_run import Wheel
@@ -29,28 +30,24 @@ from bestchat_server_ext.services.turns import TurnService
 
 if TYPE_CHECKING:
     from bestchat_server_ext.adapters.storage_sql import Database
-    from bestchat_server_ext.settings import Settings
+    from bestchat_server_ext.settings import Loaded, Settings
 
 _log = logging.getLogger(__name__)
 
-DATABASE_NAME = "bestchat.sqlite3"
-
 TOOLS_GROUP = "bestchat.tools"
 """Entry points of this group name Python functions that become tools."""
-
-_LOCAL_IDLE_SECONDS = 600.0
-"""The embedded model answers one turn after the other, and the others wait for it in silence."""
-
-OPENAI_URL = "https://api.openai.com/v1"
 
 
 class Application:
     """All services of one process, behind one dispatcher."""
 
-    def __init__(self, services: Services, database: Database) -> None:
-        """Own these services and the database beneath them."""
+    def __init__(
+        self, services: Services, database: Database, telemetry: Telemetry | None = None
+    ) -> None:
+        """Own these services, the database beneath them, and those who observe."""
         self._services = services
         self._database = database
+        self.telemetry = telemetry or FanOut()
         self.dispatcher = Dispatcher(services)
 
     @property
@@ -76,6 +73,7 @@ class Application:
         await self._services.turns.close()
         await self._services.providers.close()
         await self._database.close()
+        await self.telemetry.close()
 
 
 async def open_application(
@@ -83,6 +81,7 @@ async def open_application(
     overrides: Mapping[str, Any] | None = None,
     *,
     tools: Sequence[ToolHost] = (),
+    serves: bool = False,
 ) -> Application:
     """Build the services and open the database.
 
@@ -90,97 +89,95 @@ async def open_application(
         environ: where options and keys are read from.
         overrides: options that go on top.
         tools: tool hosts in addition to those of installed plugins.
+        serves: whether this process is a server: its metrics are seen, and the keys in its
+            environment are the site's. Elsewhere they are the user's own.
 
     Raises:
         InvalidRequest: an option cannot be used.
+        Disabled: the site has switched BestChat off.
         Unavailable: the database cannot be opened.
         NotInstalled: this is the light install, which has no services.
     """
-    settings = await asyncio.to_thread(_settings, environ, overrides)
+    loaded = await asyncio.to_thread(_load, environ, overrides)
+    settings = loaded.settings
+    if not settings.enabled:
+        raise Disabled("BestChat is switched off here.")
     database = await _open_database(settings)
+    return await _assemble(loaded, database, environ, tools, serves=serves)
+
+
+async def _assemble(
+    loaded: Loaded,
+    database: Database,
+    environ: Mapping[str, str],
+    tools: Sequence[ToolHost],
+    *,
+    serves: bool,
+) -> Application:
+    """Put services around an open database, and set them going."""
+    settings = loaded.settings
     from bestchat_server_ext.adapters.bus_memory import MemoryBus
     from bestchat_server_ext.adapters.cache_memory import MemoryCache
     from bestchat_server_ext.adapters.clock_system import SystemClock
     from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 
     clock = SystemClock()
-    secrets = EnvSecrets(environ)
-    stream = StreamService(database.storage, MemoryBus(), MemoryCache(clock), clock)
-    providers = ProviderRegistry(
-        _providers(settings, secrets, clock), secrets, database.storage, settings.default_model
+    site = SitePolicy(
+        settings.allowed_models, settings.allowed_base_urls, settings.allow_user_keys or serves
+    )
+    secrets = EnvSecrets(environ, hidden=() if site.user_keys else KEY_NAMES)
+    bus = MemoryBus()
+    stream = StreamService(database.storage, bus, MemoryCache(clock), clock)
+    registry = ProviderRegistry(
+        providers(settings, secrets, clock, site),
+        secrets,
+        database.storage,
+        settings.default_model,
+        site,
     )
     executor = ToolExecutor([*tools, *_plugin_tools()])
+    telemetry = await observers(environ, clock, bus, serves=serves)
     wheel = Wheel(
-        database.storage, stream, ContextManager(), providers, executor, settings.step_limit
+        database.storage,
+        stream,
+        ContextManager(),
+        registry,
+        executor,
+        settings.step_limit,
+        telemetry,
     )
     services = Services(
         storage=database.storage,
         stream=stream,
         conversations=ConversationManager(database.storage, stream),
-        providers=providers,
+        providers=registry,
         turns=TurnService(wheel),
         tokens=TokenService(database.tokens, clock),
+        options=loaded.options(),
+        database=database.label,
+        notices=database.notices,
     )
     services.turns.open()
-    return Application(services, database)
+    return Application(services, database, telemetry)
 
 
-def _settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None) -> Settings:
+def _load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None) -> Loaded:
     from bestchat_server_ext import settings  # in a thread: pydantic takes its time to load
 
-    return settings.load(environ, overrides)
+    return settings.load_with_origins(environ, overrides)
 
 
 async def _open_database(settings: Settings) -> Database:
     from bestchat_server_ext.adapters.storage_sql import open_database
 
     try:
-        return await open_database(settings.data_dir / DATABASE_NAME)
+        return await open_database(database_place(settings), pool_size=settings.database_pool_size)
     except ModuleNotFoundError as error:
         raise NotInstalled(
             f"Working without a server needs {error.name}, which is not installed here.",
             hint="Run: pip install 'bestchat[lab]' — or start the kernel from a Jupyter Server "
             "that has BestChat.",
         ) from error
-
-
-def _providers(settings: Settings, secrets: Secrets, clock: Clock) -> list[ProviderEntry]:
-    entries = [_openai(secrets), _local(settings)]
-    if settings.scripts_dir is not None:
-        from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
-
-        scripted = ScriptedProvider(settings.scripts_dir, clock)
-        entries.append(ProviderEntry("scripted", scripted))
-    return entries
-
-
-def _openai(secrets: Secrets) -> ProviderEntry:
-    from bestchat_server_ext.adapters.endpoint_configured import ConfiguredEndpoint
-    from bestchat_server_ext.adapters.provider_http import OpenAIProvider
-
-    url_name, key_name = "OPENAI_BASE_URL", "OPENAI_API_KEY"
-    endpoint = ConfiguredEndpoint(
-        secrets, url_name=url_name, key_name=key_name, default_url=OPENAI_URL, label="OpenAI"
-    )
-    provider = OpenAIProvider("openai", endpoint, label="OpenAI")
-    return ProviderEntry("openai", provider, key_name, url_name, default="gpt-5-mini")
-
-
-def _local(settings: Settings) -> ProviderEntry:
-    from bestchat_server_ext.adapters.local_model import LocalModelEndpoint
-    from bestchat_server_ext.adapters.provider_http import OpenAIProvider
-
-    endpoint = LocalModelEndpoint(settings.data_dir)
-    provider = OpenAIProvider(
-        "local",
-        endpoint,
-        endpoint.catalog,
-        label="The demo model",
-        lists_models=False,
-        only_known=True,
-        idle_seconds=_LOCAL_IDLE_SECONDS,
-    )
-    return ProviderEntry("local", provider)
 
 
 def _plugin_tools() -> list[ToolHost]:
@@ -194,14 +191,3 @@ def _plugin_tools() -> list[ToolHost]:
         except Exception:  # noqa: BLE001  plugins are not ours; one must not stop the others
             _log.exception("BestChat: the tool %s of %s is left out", entry.name, entry.value)
     return [host]
-
-
-def install_model(settings: Settings, name: str, progress: Callable[[int, int], None]) -> str:
-    """Bring the weights of an embedded model into `data_dir`; give the path.
-
-    Raises:
-        ChatError: there is no such model, or it could not be brought.
-    """
-    from bestchat_server_ext.adapters.local_model import weights
-
-    return str(weights.install(settings.data_dir, progress, name))

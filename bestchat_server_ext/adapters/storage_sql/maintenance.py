@@ -1,0 +1,118 @@
+"""What is done to a whole database: upgrade, back up, restore, inspect.
+
+A place is an SQLite file (a path) or a PostgreSQL database (a URL). All functions block, and those
+for PostgreSQL run an event loop of their own: they are for commands, or for a thread.
+
+What they need is loaded when they are called.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
+from bestchat_server_ext.core.errors import NotInstalled
+
+__all__ = [
+    "DatabaseReport",
+    "backup_database",
+    "inspect_database",
+    "restore_database",
+    "upgrade_database",
+]
+
+
+def upgrade_database(place: Path | str) -> str:
+    """Bring a database up to date, making a file if need be; give the revision that it has now.
+
+    Several processes may do so at the same time.
+
+    Raises:
+        InvalidRequest: the URL is none of PostgreSQL.
+        NotInstalled: PostgreSQL's driver is not.
+        Unavailable: it cannot be done; the database is as it was.
+    """
+    if isinstance(place, Path):
+        from bestchat_server_ext.adapters.storage_sql.opening import prepare
+
+        return prepare(place).revision
+    _require_driver()
+    from bestchat_server_ext.adapters.storage_sql.maintenance_postgres import upgrade
+
+    return upgrade(place)
+
+
+def backup_database(place: Path | str, target: Path | None = None) -> Path:
+    """Copy a database that may be in use into one file, as of one moment; give the file.
+
+    Args:
+        place: the database.
+        target: the file to make. If none is named, an SQLite database gets a dated one in the
+            folder `backups` beside it, PostgreSQL one in the current folder.
+
+    Raises:
+        InvalidRequest: the target is there already, or the URL is none of PostgreSQL.
+        NotFound: there is no such file to copy.
+        NotInstalled: pg_dump is not.
+        Unavailable: it cannot be done; no target is left behind.
+    """
+    if isinstance(place, Path):
+        from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import backup
+
+        return backup(place, target)
+    _require_driver()
+    from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+
+    return maintenance_postgres.backup(place, target)
+
+
+def restore_database(place: Path | str, source: Path) -> Path | None:
+    """Put a backup in the place of a database, and upgrade it; all of it, or nothing is changed.
+
+    Processes that have an SQLite database open go on with what was restored.
+
+    Returns:
+        Where what was there before is kept: of SQLite, a copy in the folder `backups` beside it,
+        or the broken file. None if there was nothing, and for PostgreSQL.
+
+    Raises:
+        InvalidRequest: the URL is none of PostgreSQL.
+        NotFound: there is no such backup.
+        NotInstalled: pg_restore is not.
+        Unavailable: it is no backup that this version can read, or it cannot be put in place.
+    """
+    if isinstance(place, Path):
+        from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import restore
+
+        return restore(place, source)
+    _require_driver()
+    from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+
+    maintenance_postgres.restore(place, source)
+    return None
+
+
+def inspect_database(place: Path | str) -> DatabaseReport:
+    """Look at a database, without making or changing anything. An SQLite file is read as a whole.
+
+    Raises:
+        InvalidRequest: the URL is none of PostgreSQL.
+        NotInstalled: PostgreSQL's driver is not.
+    """
+    if isinstance(place, Path):
+        from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import inspect
+
+        return inspect(place)
+    _require_driver()
+    from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+
+    return maintenance_postgres.inspect(place)
+
+
+def _require_driver() -> None:
+    if find_spec("asyncpg") is None:
+        raise NotInstalled(
+            "PostgreSQL needs asyncpg, which is not installed here.",
+            hint='Run: pip install "bestchat[team]"',
+        )

@@ -1,0 +1,15 @@
+"""The only place that chooses and builds adapters.
+
+Each is imported where it is chosen, so that what is not used is not loaded.
+
+    application     services around an open database: what both doors open
+    providers       which providers there are
+    observers       who is told what happens
+    administration  models and database, for the command
+"""
+
+from __future__ import annotations
+
+from bestchat_server_ext.bootstrap.application import Application, open_application
+
+__all__ = ["Application", "open_application"]

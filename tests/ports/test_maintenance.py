@@ -1,0 +1,345 @@
+"""Backup, restore, upgrade and inspection of an SQLite database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bestchat_server_ext.adapters.storage_sql import (
+    backup_database,
+    file_care,
+    inspect_database,
+    open_database,
+    restore_database,
+    upgrade_database,
+)
+from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
+from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.errors import InvalidRequest, NotFound, Unavailable
+from bestchat_server_ext.core.events import ConversationRenamed
+from bestchat_server_ext.testing.clock import ManualClock
+from bestchat_server_ext.testing.port_suites.scene import assert_same
+
+MakeFile = Callable[[Path], Awaitable[ConversationState]]
+StartChild = Callable[..., Any]
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        for statement in statements:
+            file.execute(statement)
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(entry): (entry.read_bytes(), entry.stat().st_mtime_ns)
+        for entry in folder.rglob("*")
+        if entry.is_file()
+    }
+
+
+async def require_same(path: Path, state: ConversationState) -> None:
+    database = await open_database(path)
+    assert_same(await database.storage.load(state.conversation.id), state)
+    await database.close()
+
+
+# Backup.
+
+
+async def test_what_was_backed_up_comes_back(tmp_path: Path, make_file: MakeFile) -> None:
+    path, copy = tmp_path / "data" / "chat.db", tmp_path / "copies" / "copy.sqlite3"
+    state = await make_file(path)
+    assert backup_database(path, copy) == copy
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    for entry in path.parent.iterdir():
+        entry.unlink()
+    assert restore_database(path, copy) is None
+    await require_same(path, state)
+    assert sorted(entry.name for entry in copy.parent.iterdir()) == [copy.name]
+
+
+async def test_a_backup_of_what_is_open_holds_what_only_the_log_holds(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path = tmp_path / "chat.db"
+    state = await make_file(path)
+    key = state.conversation.id
+    database = await open_database(path)
+    await database.storage.append(key, [ConversationRenamed("Fresh")], ManualClock().now())
+    copy = backup_database(path)
+    assert copy.parent == tmp_path / "backups"
+    assert copy.name.startswith("bestchat-20")
+    assert copy.suffix == ".sqlite3"
+    assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
+    fresh = await database.storage.load(key)
+    await database.close()
+    await require_same(copy, fresh)
+    assert fresh.conversation.title == "Fresh"
+
+
+async def test_a_backup_overwrites_nothing(tmp_path: Path, make_file: MakeFile) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    await make_file(path)
+    copy.write_text("mine")
+    with pytest.raises(InvalidRequest, match="there already"):
+        backup_database(path, copy)
+    assert copy.read_text() == "mine"
+    first, second = backup_database(path), backup_database(path)
+    assert first != second
+
+
+async def test_backups_of_nothing_or_of_ruins_are_refused(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    with pytest.raises(NotFound, match="no database"):
+        backup_database(path, copy)
+    await make_file(path)
+    with closing(sqlite3.connect(path)) as file:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'messages'"
+        (page,) = file.execute(query).fetchone()
+    with path.open("rb+") as raw:
+        raw.seek((page - 1) * 4096)
+        raw.write(os.urandom(4096))
+    with pytest.raises(Unavailable, match="damaged"):
+        backup_database(path, copy)
+    assert not copy.exists()
+    assert snapshot(tmp_path).keys() == {str(path), f"{path}.lock"}
+
+
+async def test_a_backup_that_is_killed_leaves_no_target(
+    tmp_path: Path, make_file: MakeFile, start_child: StartChild
+) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    state = await make_file(path)
+    child = start_child(
+        "import sys, pathlib\n"
+        "from bestchat_server_ext.adapters.storage_sql import backup_database, file_care\n"
+        "def stop(path):\n    print('here', flush=True)\n    sys.stdin.read()\n"
+        "file_care._sync = stop\n"
+        "backup_database(*map(pathlib.Path, sys.argv[1:]))",
+        path,
+        copy,
+    )
+    child.expect("here")
+    child.kill()
+    assert not copy.exists()
+    assert backup_database(path, copy) == copy
+    await require_same(path, state)
+
+
+# Restore.
+
+
+async def test_open_processes_see_what_was_restored(
+    tmp_path: Path, make_file: MakeFile, start_child: StartChild
+) -> None:
+    path = tmp_path / "chat.db"
+    state = await make_file(path)
+    key = state.conversation.id
+    copy = backup_database(path)
+    running = await open_database(path)
+    await running.storage.append(key, [ConversationRenamed("Later")], ManualClock().now())
+    later = await running.storage.load(key)
+    child = start_child(
+        "import json, sqlite3, sys\n"
+        "file = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "def title(): return file.execute('SELECT title FROM conversations').fetchone()[0]\n"
+        "print(title(), flush=True)\nsys.stdin.readline()\nprint(json.dumps(title()))",
+        path,
+    )
+    child.expect("Later")
+    kept = restore_database(path, copy)
+    assert child.answer() == "Kept"
+    assert_same(await running.storage.load(key), state)
+    await running.storage.append(key, [ConversationRenamed("Again")], ManualClock().now())
+    await running.close()
+    assert kept is not None
+    assert kept.name.startswith("bestchat-before-restore-20")
+    await require_same(kept, later)
+    assert restore_database(path, kept) is not None
+    await require_same(path, later)
+
+
+async def test_an_older_backup_is_upgraded_and_stays_as_it_is(
+    tmp_path: Path, make_file: MakeFile, make_old_file: MakeFile
+) -> None:
+    path, old = tmp_path / "chat.db", tmp_path / "old" / "old.db"
+    state = await make_old_file(old)
+    (old.parent / "old.db.lock").unlink()
+    before = snapshot(old.parent)
+    await make_file(path)
+    restore_database(path, old)
+    assert snapshot(old.parent) == before
+    assert inspect_database(path).revision == HEAD
+    # It was upgraded before it took its place: no process ever saw the old schema.
+    assert not any(".before-" in name for name in snapshot(tmp_path))
+    await require_same(path, state)
+
+
+async def test_a_broken_database_is_kept_aside_for_the_backup(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    state = await make_file(path)
+    backup_database(path, copy)
+    path.write_text("Dear diary")
+    kept = restore_database(path, copy)
+    assert kept is not None
+    assert kept.read_text() == "Dear diary"
+    await require_same(path, state)
+
+
+async def test_a_database_of_a_newer_version_is_replaced_and_kept(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    state = await make_file(path)
+    backup_database(path, copy)
+    execute(path, "UPDATE alembic_version SET version_num = '0100'")
+    kept = restore_database(path, copy)
+    assert kept is not None
+    assert inspect_database(kept).revision == "0100"
+    await require_same(path, state)
+
+
+async def test_pages_of_another_size_fit(tmp_path: Path, make_file: MakeFile) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    state = await make_file(path)
+    backup_database(path, copy)
+    execute(copy, "PRAGMA page_size=8192", "VACUUM")
+    running = await open_database(path)
+    await running.storage.load(state.conversation.id)
+    restore_database(path, copy)
+    assert_same(await running.storage.load(state.conversation.id), state)
+    await running.close()
+
+
+async def test_what_is_no_backup_of_ours_changes_nothing(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path, other = tmp_path / "data" / "chat.db", tmp_path / "other"
+    await make_file(path)
+    before = snapshot(path.parent)
+    with pytest.raises(NotFound, match="no backup"):
+        restore_database(path, other)
+    other.write_text("Dear diary")
+    with pytest.raises(Unavailable, match="not a readable database"):
+        restore_database(path, other)
+    other.unlink()
+    execute(other, "CREATE TABLE diary (page TEXT)")
+    with pytest.raises(Unavailable, match="another application"):
+        restore_database(path, other)
+    other.write_bytes(b"")
+    with pytest.raises(Unavailable, match="is empty"):
+        restore_database(path, other)
+    other.unlink()
+    await make_file(other)
+    execute(other, "UPDATE alembic_version SET version_num = '0100'")
+    with pytest.raises(Unavailable, match="newer version"):
+        restore_database(path, other)
+    assert snapshot(path.parent) == before
+
+
+async def test_a_restore_waits_for_no_hanging_writer_for_ever(
+    tmp_path: Path, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    state = await make_file(path)
+    backup_database(path, copy)
+    monkeypatch.setattr(file_care, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="locked by another process"):
+            restore_database(path, copy)
+        writer.execute("ROLLBACK")
+    await require_same(path, state)
+    assert restore_database(path, copy) is not None
+
+
+# Upgrade, inspection.
+
+
+async def test_upgrading_makes_and_upgrades(tmp_path: Path, make_old_file: MakeFile) -> None:
+    path, old = tmp_path / "chat.db", tmp_path / "old.db"
+    assert upgrade_database(path) == HEAD
+    state = await make_old_file(old)
+    assert upgrade_database(old) == HEAD
+    assert (tmp_path / f"old.db.before-{HEAD}.bak").exists()
+    await require_same(old, state)
+
+
+async def test_a_report_says_what_there_is_and_changes_nothing(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path = tmp_path / "chat.db"
+    await make_file(path)
+    before = snapshot(tmp_path)
+    report = inspect_database(path)
+    assert snapshot(tmp_path) == before
+    assert (report.label, report.kind, report.exists) == (str(path), "sqlite", True)
+    assert (report.revision, report.newest, report.conversations) == (HEAD, HEAD, 1)
+    assert (report.journal_mode, report.integrity, report.writable) == ("wal", "ok", True)
+    assert report.size_bytes == path.stat().st_size
+    assert report.file_system
+    assert report.notices == ()
+
+
+async def test_a_report_of_what_is_open_counts_what_the_log_holds(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path = tmp_path / "chat.db"
+    state = await make_file(path)
+    database = await open_database(path)
+    await database.storage.delete(state.conversation.id, ManualClock().now())
+    before = snapshot(tmp_path)
+    assert inspect_database(path).conversations == 0
+    after = snapshot(tmp_path)
+    assert after.keys() == before.keys()
+    assert {name: after[name] for name in after if "-shm" not in name} == {
+        name: before[name] for name in before if "-shm" not in name
+    }
+    await database.close()
+
+
+async def test_reports_of_what_is_not_in_order(
+    tmp_path: Path, make_file: MakeFile, make_old_file: MakeFile
+) -> None:
+    missing = inspect_database(tmp_path / "no" / "chat.db")
+    assert (missing.exists, missing.writable, missing.integrity) == (False, True, "")
+    assert snapshot(tmp_path) == {}
+    assert not (tmp_path / "no").exists()
+    path = tmp_path / "chat.db"
+    path.write_text("Dear diary")
+    broken = inspect_database(path)
+    assert "not a readable database" in broken.integrity
+    assert path.read_text() == "Dear diary"
+    path.unlink()
+    execute(path, "CREATE TABLE diary (page TEXT)")
+    assert "another application" in inspect_database(path).integrity
+    path.unlink()
+    await make_old_file(path)
+    assert inspect_database(path).revision == "0001"
+    execute(path, "UPDATE alembic_version SET version_num = '0100'")
+    (notice,) = inspect_database(path).notices
+    assert "newer version" in notice
+
+
+def test_libraries_load_late() -> None:
+    code = (
+        "import sys; from bestchat_server_ext.adapters.storage_sql import inspect_database; "
+        "heavy = {'sqlalchemy', 'alembic', 'psutil', 'filelock', 'asyncpg'} & sys.modules.keys(); "
+        "assert not heavy, heavy"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
