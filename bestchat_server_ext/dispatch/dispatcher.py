@@ -21,6 +21,7 @@ from bestchat_server_ext.core.errors import (
     NotAuthenticated,
 )
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, TokenId
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.dispatch.bindings import Bindings, Services
 from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.ports.storage import ObjectKind
@@ -64,7 +65,7 @@ class Dispatcher:
         except ChatError:
             raise
         except Exception as error:
-            _log.exception("BestChat: %s failed", procedure.name)
+            _log.error("BestChat: %s failed: %s", procedure.name, origin(error))
             raise InternalError from error
         if not isinstance(response, procedure.response):
             raise InternalError
@@ -89,7 +90,7 @@ class Dispatcher:
         except ChatError:
             raise
         except Exception as error:
-            _log.exception("BestChat: %s failed", events.subscribe.name)
+            _log.error("BestChat: %s failed: %s", events.subscribe.name, origin(error))
             raise InternalError from error
 
     async def _admit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bestchat_server_ext.core.errors import ErrorInfo, Kind, NotAuthenticated
+from bestchat_server_ext.core.errors import ErrorInfo, Kind, NotAuthenticated, TooLarge
 
 _STATUS: dict[Kind, int] = {
     "invalid": 400,
@@ -15,9 +15,10 @@ _STATUS: dict[Kind, int] = {
     "bug": 500,
 }
 
+_SPECIAL = {NotAuthenticated.code: 401, TooLarge.code: 413}
+"""Where HTTP is more exact than our kinds are."""
+
 
 def status_of(info: ErrorInfo) -> int:
     """The status to answer with."""
-    if info.code == NotAuthenticated.code:
-        return 401
-    return _STATUS[info.kind]
+    return _SPECIAL.get(info.code, _STATUS[info.kind])

@@ -2,120 +2,74 @@
 
 from __future__ import annotations
 
-import logging
+import re
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from tornado.web import HTTPError, RequestHandler
 
 from bestchat_server_ext.api import system
 from bestchat_server_ext.api.catalog import BY_NAME
-from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import (
     ChatError,
-    ErrorInfo,
-    InternalError,
     InvalidRequest,
-    NotAllowed,
     NotAuthenticated,
-    NotFound,
     ProtocolMismatch,
     UnknownProcedure,
 )
 from bestchat_server_ext.dispatch.dispatcher import decode_request
-from bestchat_server_ext.web.door import Authenticator, Door
-from bestchat_server_ext.web.errors import status_of
-
-_log = logging.getLogger(__name__)
+from bestchat_server_ext.web.handler import DoorHandler
 
 PROTOCOL_HEADER = "X-BestChat-Protocol"
 
-BODY_LIMIT = 8 * 1024 * 1024
-"""Bytes of the largest request that is looked at."""
-
-
-class DoorHandler(RequestHandler):
-    """What the handlers share: JSON out, errors in one shape."""
-
-    door: Door
-    authenticator: Authenticator
-
-    def initialize(self, door: Door, authenticator: Authenticator) -> None:
-        """Take what the route gives."""
-        self.door = door
-        self.authenticator = authenticator
-
-    def send(self, body: msgspec.Struct | dict[str, Any], status: int = 200) -> None:
-        """Answer with JSON."""
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(msgspec.json.encode(body))
-
-    def send_error_info(self, info: ErrorInfo) -> None:
-        """Answer with an error."""
-        if info.retry_after is not None:
-            self.set_header("Retry-After", str(int(info.retry_after) + 1))
-        self.send(ErrorBody(info), status_of(info))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401  Tornado's
-        """Put what the framework found wrong into our shape."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, ChatError):
-            self.send_error_info(error.info)
-        elif isinstance(error, HTTPError):
-            self.send(ErrorBody(_framework_error(status_code).info), status_code)
-        else:
-            self.send_error_info(InternalError().info)
-
-
-def _framework_error(status: int) -> ChatError:
-    """The error behind a status that Tornado or Jupyter chose."""
-    match status:
-        case 401:
-            return NotAuthenticated("The request carries no valid credential.")
-        case 403:
-            return NotAllowed(
-                "The request was refused.",
-                hint="A browser's requests need the XSRF token; scripts send an Authorization "
-                "header instead.",
-            )
-        case 404:
-            return NotFound("There is nothing at this address.")
-        case 405:
-            return InvalidRequest("This address takes another method.", hint="Use POST.")
-        case _ if status < 500:  # noqa: PLR2004  HTTP statuses name themselves
-            return InvalidRequest("The request cannot be used.")
-        case _:
-            return InternalError()
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_BEYOND = 10**9
 
 
 class ApiHandler(DoorHandler):
     """`POST bestchat/api/<topic>.<verb>`."""
 
+    def check(self) -> None:
+        """Refuse what cannot be right, whatever the body and whoever asks.
+
+        Raises:
+            UnknownProcedure: there is none of that name.
+            ChatError: as for all requests, or the protocols do not fit.
+        """
+        self._procedure(*self.path_args)
+        super().check()
+        check_protocol(self.request.headers.get(PROTOCOL_HEADER, str(PROTOCOL)))
+
     async def post(self, name: str) -> None:
         """Carry out a procedure."""
         try:
             procedure = self._procedure(name)
-            self._check_protocol()
             caller = await self.authenticator.caller(self)
             if caller is None and procedure.scope is not None:
                 raise NotAuthenticated(
                     "This call needs a credential.",
                     hint="Send Jupyter's token or a BestChat token in the Authorization header.",
                 )
-            body = self.request.body
-            if len(body) > BODY_LIMIT:
-                raise InvalidRequest(f"The request is larger than {BODY_LIMIT} bytes.")
-            request = decode_request(procedure, body)
+            request = self._decode(procedure)
             self.send(await self._call(caller, procedure, request))
         except ChatError as error:
             self.send_error_info(error.info)
+
+    def _decode(self, procedure: Procedure[Any, Any]) -> msgspec.Struct:
+        """The request. What it calls itself matters only where it is something else than JSON."""
+        try:
+            request: msgspec.Struct = decode_request(procedure, bytes(self.body))
+        except InvalidRequest as error:
+            kind = self.request.headers.get("Content-Type", "")
+            if not kind or "json" in kind.lower() or error.info.field:
+                raise
+            raise InvalidRequest(
+                error.info.text, hint=f"It came as {kind[:100]!r}; send a JSON object in UTF-8."
+            ) from error
+        return request
 
     async def _call(
         self, caller: Caller | None, procedure: Procedure[Any, Any], request: msgspec.Struct
@@ -128,7 +82,7 @@ class ApiHandler(DoorHandler):
         procedure = BY_NAME.get(name)
         if procedure is None:
             raise UnknownProcedure(
-                f"There is no procedure {name!r}.",
+                f"There is no procedure {name[:100]!r}.",
                 hint="The OpenAPI document lists all of them.",
             )
         if procedure.stream:
@@ -138,21 +92,21 @@ class ApiHandler(DoorHandler):
             )
         return procedure
 
-    def _check_protocol(self) -> None:
-        check_protocol(self.request.headers.get(PROTOCOL_HEADER, str(PROTOCOL)))
-
 
 def check_protocol(spoken: str | int) -> None:
     """Refuse a client that is too far away, and say who has to move.
 
     Raises:
         ProtocolMismatch: more than one step of skew.
-        InvalidRequest: it is not a number.
+        InvalidRequest: it is not a number, or none that a protocol will ever have.
     """
-    try:
-        theirs = int(spoken)
-    except ValueError:
-        raise InvalidRequest("The protocol has to be a number.", field=PROTOCOL_HEADER) from None
+    theirs = int(spoken) if isinstance(spoken, int) or _NUMBER.fullmatch(spoken) else _BEYOND
+    if abs(theirs) >= _BEYOND:
+        raise InvalidRequest(
+            "The protocol has to be a number, and a small one.",
+            hint=f"This server speaks protocol {PROTOCOL}.",
+            field=PROTOCOL_HEADER if isinstance(spoken, str) else "protocol",
+        )
     if abs(theirs - PROTOCOL) > 1:
         older = "client" if theirs < PROTOCOL else "server"
         raise ProtocolMismatch(

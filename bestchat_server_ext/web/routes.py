@@ -33,5 +33,5 @@ def routes(
         (rf"{root}health", health, given),
         (rf"{root}openapi\.json", openapi, given),
         (rf"{root}events", events, given),
-        (rf"{root}([^/]*)", api, given),
+        (rf"{root}(.*)", api, given),
     ]

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from bestchat_server_ext.api import events
+from bestchat_server_ext.api.decoding import decode
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
     ClientFrame,
@@ -37,9 +40,11 @@ from bestchat_server_ext.core.errors import (
     NotAllowed,
     NotAuthenticated,
     ProtocolMismatch,
+    TooLarge,
 )
 from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.ports.bus import Frame
+from bestchat_server_ext.ports.telemetry import SocketClosed, SocketOpened
 from bestchat_server_ext.web.door import Authenticator, Door
 from bestchat_server_ext.web.errors import status_of
 from bestchat_server_ext.web.http import check_protocol
@@ -51,6 +56,9 @@ HEARTBEAT_SECONDS = 20.0
 
 FRAME_LIMIT = 64 * 1024
 """Bytes of the largest frame that a client may send."""
+
+LINE_LIMIT = 1024 * 1024
+"""Bytes of a frame beyond which the line is cut: nothing is kept of it to answer to."""
 
 SUBSCRIPTION_LIMIT = 200
 """Conversations that one socket may follow."""
@@ -82,6 +90,7 @@ class EventsSocket(WebSocketHandler):
         self.greeted = False
         self._subscriptions: dict[ConversationId, asyncio.Task[None]] = {}
         self._heart: asyncio.Task[None] | None = None
+        self._unwatch: Callable[[], None] | None = None
         self._writing = asyncio.Lock()
 
     async def get(self, *args: str, **kwargs: str) -> None:
@@ -98,9 +107,25 @@ class EventsSocket(WebSocketHandler):
             return
         await super().get(*args, **kwargs)
 
+    @property
+    def max_message_size(self) -> int:
+        """Bytes that Tornado collects before it cuts the line."""
+        return LINE_LIMIT
+
     def open(self, *_: str, **__: str) -> None:
-        """Begin to beat."""
+        """Begin to beat, and to look out for the end of the caller's rights."""
+        if self._caller is not None and self._caller.token_id is not None:
+            tokens = self._application.tokens
+            self._unwatch = tokens.watch(self._caller.token_id, self._lose_rights)
         self._heart = asyncio.create_task(self._beat(), name="bestchat-heartbeat")
+        self._application.telemetry.notice(SocketOpened())
+
+    def _lose_rights(self, code: str = NotAuthenticated.code) -> None:
+        """Hang up at once: the token was revoked, its time is over, or a rule has changed."""
+        self._caller = None
+        for conversation_id in list(self._subscriptions):
+            self._drop(conversation_id)
+        self.close(CLOSE_NOT_AUTHENTICATED, code)
 
     async def on_message(self, message: str | bytes) -> None:
         """Obey one frame."""
@@ -114,15 +139,10 @@ class EventsSocket(WebSocketHandler):
                     self.close(CLOSE_PROTOCOL if mismatch else CLOSE_BAD_FRAME, error.code)
 
     def _read(self, message: str | bytes) -> ClientFrame:
-        if len(message) > FRAME_LIMIT:
-            raise InvalidRequest(f"A frame may have {FRAME_LIMIT} bytes.")
-        try:
-            return _frames.decode(message)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise InvalidRequest(
-                "This frame is not one of the protocol's.",
-                hint="The OpenAPI document describes them.",
-            ) from error
+        body = message.encode() if isinstance(message, str) else message
+        if len(body) > FRAME_LIMIT:
+            raise TooLarge(f"A frame may have {FRAME_LIMIT} bytes.", hint="Send less at once.")
+        return decode(body, _frames, "This frame")
 
     async def _obey(self, frame: ClientFrame) -> None:
         match frame:
@@ -206,26 +226,40 @@ class EventsSocket(WebSocketHandler):
 
     async def _beat(self) -> None:
         with suppress(WebSocketClosedError):  # `on_close` sees to the rest
-            while True:
-                await asyncio.sleep(HEARTBEAT_SECONDS)
+            if self._unwatch is not None:  # revoked before it was watched, perhaps
+                await self._beat_once(silently=True)
+            while (pause := self._pause()) > 0:
+                await asyncio.sleep(pause)
                 await self._beat_once()
+            self._lose_rights()
 
-    async def _beat_once(self) -> None:
+    def _pause(self) -> float:
+        """Seconds until the next beat; none are left when the caller's token has expired."""
+        if self._caller is None or self._caller.expires_at is None:
+            return HEARTBEAT_SECONDS
+        left = (self._caller.expires_at - datetime.now(UTC)).total_seconds()
+        return min(left, HEARTBEAT_SECONDS)
+
+    async def _beat_once(self, *, silently: bool = False) -> None:
         try:
             # Rights that were taken away meanwhile close the socket.
             self._caller = await self.authenticator.caller(self)
-            await self._send_heartbeat()
+            if not silently:
+                await self._send_heartbeat()
         except (NotAuthenticated, NotAllowed) as error:
-            self.close(CLOSE_NOT_AUTHENTICATED, error.code)
+            self._lose_rights(error.code)
         except ChatError as error:
             # The next call will say so; the line itself is in order.
             _log.warning("BestChat: no heartbeat was sent: %s", error.info.code)
 
     def on_close(self) -> None:
         """Let go of everything."""
+        if self._unwatch is not None:
+            self._unwatch()
         tasks = [*self._subscriptions.values()]
         self._subscriptions.clear()
         if self._heart is not None:
             tasks.append(self._heart)
+            self._application.telemetry.notice(SocketClosed())
         for task in tasks:
             task.cancel()

@@ -37,12 +37,34 @@ BAD_FRAMES: dict[str, str | bytes] = {
     "subscribe with half a position": (
         '{"type": "subscribe", "conversation_id": "x", "draft": {"part": 0}}'
     ),
+    "deep nesting in a field": (
+        '{"type": "subscribe", "conversation_id":'
+        + '{"a":' * (DEEP // 4)
+        + "1"
+        + "}" * (DEEP // 4 + 1)
+    ),
     "deep nesting": "[" * DEEP + "]" * DEEP,
     "half a surrogate pair": '{"type": "subscribe", "conversation_id": "\\ud83d"}',
     "bytes that are not UTF-8": b"\xff\xfe\x00",
     "bytes that are": "{}".encode("utf-16"),
+    "a type twice": '{"type": "ping", "type": "ping"}',
+    "a conversation twice": '{"type": "subscribe", "conversation_id": "x", "conversation_id": "y"}',
+    "U+0000": '{"type": "subscribe", "conversation_id": "\\u0000"}',
+    "a byte order mark": b'\xef\xbb\xbf{"type": "ping"}',
+    "a protocol that is none": '{"type": "hello", "protocol": NaN}',
+    "a protocol of many digits": '{"type": "hello", "protocol": ' + "9" * 4000 + "}",
+    "a protocol of far too many digits": '{"type": "hello", "protocol": ' + "9" * 5000 + "}",
+    "a position with too much": (
+        '{"type": "subscribe", "conversation_id": "x",'
+        ' "draft": {"message_id": "x", "part": 0, "n": 0, "odd": 1}}'
+    ),
+}
+
+
+TOO_LARGE: dict[str, str | bytes] = {
     "a large frame": json.dumps({"type": "ping", "x": "x" * web_socket.FRAME_LIMIT}),
     "a large frame of wide letters": json.dumps("\u4e2d" * 30_000, ensure_ascii=False),
+    "a large frame of bytes": b" " * (web_socket.FRAME_LIMIT + 1),
 }
 
 
@@ -53,19 +75,23 @@ async def send(line: Any, frame: str | bytes) -> None:
         await line.socket.send_str(frame)
 
 
-@pytest.mark.parametrize("name", BAD_FRAMES)
+@pytest.mark.parametrize("name", [*BAD_FRAMES, *TOO_LARGE])
 async def test_a_bad_frame(site: Any, name: str) -> None:
+    bad, code = (BAD_FRAMES | TOO_LARGE)[name], "invalid_request"
+    if name in TOO_LARGE:
+        code = "too_large"
     first = await site.connect()
-    await send(first, BAD_FRAMES[name])
+    await send(first, bad)
     problem = await first.hear()
-    assert (problem["type"], problem["error"]["code"]) == ("error", "invalid_request")
+    assert (problem["type"], problem["error"]["code"]) == ("error", code)
+    assert len(json.dumps(problem)) < 500
     assert await first.hear() == web_socket.CLOSE_BAD_FRAME
     # After hello, it is no reason to close.
     line = await site.connect()
     await line.greet()
-    await send(line, BAD_FRAMES[name])
+    await send(line, bad)
     problem = await line.hear()
-    assert (problem["type"], problem["error"]["code"]) == ("error", "invalid_request")
+    assert (problem["type"], problem["error"]["code"]) == ("error", code)
     await line.say(type="ping")
     assert (await line.heartbeat())["seqs"] == {}
 
@@ -93,7 +119,7 @@ async def test_a_frame_beyond_all_limits_closes_the_line(site: Any) -> None:
     line = await site.connect()
     await line.greet()
     with suppress(ConnectionError):  # closed before all of it was sent
-        await line.socket.send_str("x" * (11 * 1024 * 1024))
+        await line.socket.send_str("x" * (web_socket.LINE_LIMIT + 1))
     assert await line.hear() in {1006, 1009}
     again = await site.connect()
     await again.greet()

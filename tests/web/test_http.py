@@ -17,7 +17,7 @@ from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import LOCAL_CALLER
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import RateLimited, Unavailable
-from bestchat_server_ext.web import http
+from bestchat_server_ext.web import handler
 
 Open = Callable[..., Awaitable[Application]]
 
@@ -33,7 +33,19 @@ BAD_BODIES: dict[str, tuple[Any, str]] = {
     "a number": ("7", ""),
     "a text": ('"title"', ""),
     "bad UTF-8": (b'{"title": "\xff\xfe"}', ""),
-    "half a surrogate pair": (b'{"title": "\\ud83d"}', ""),
+    "half a surrogate pair": (b'{"title": "\\ud83d"}', "title"),
+    "half a surrogate pair in the middle": (b'{"label": "a\\udc00b"}', "label"),
+    "a byte order mark": (b'\xef\xbb\xbf{"title": "x"}', ""),
+    "white space": (" \n", ""),
+    "a zero at the end": (b'{"title": "x"}\x00', ""),
+    "a bare line break in a text": (b'{"title": "a\nb"}', ""),
+    "U+0000": ('{"title": "a\\u0000b"}', "title"),
+    "U+0000 in the name of a field": ('{"tit\\u0000le": "x"}', "tit\x00le"),
+    "a field twice": ('{"title": "x", "title": "y"}', "title"),
+    "a field twice, once in disguise": ('{"title": "x", "t\\u0069tle": "x"}', "title"),
+    "comments": ('{"title": "x" /* y */}', ""),
+    "single quotes": ("{'title': 'x'}", ""),
+    "an empty name": ('{"": 1}', ""),
     "UTF-16": ('{"title": "x"}'.encode("utf-16"), ""),
     "deep nesting": ("[" * DEEP + "]" * DEEP, ""),
     "deep nesting in a field": ('{"title":' + '{"a":' * DEEP + "1" + "}" * DEEP + "}", "title"),
@@ -82,10 +94,36 @@ async def test_an_error_names_no_private_thing(site: Any) -> None:
 
 
 async def test_a_body_that_is_too_large(site: Any) -> None:
-    body = b'{"title": "' + b"x" * http.BODY_LIMIT + b'"}'
+    body = b'{"title": "' + b"x" * handler.BODY_LIMIT + b'"}'
     answer = await site.call("conversations.create", io.BytesIO(body))
-    assert answer.status == 400
-    assert str(http.BODY_LIMIT) in answer.error["text"]
+    assert (answer.status, answer.error["code"]) == (413, "too_large")
+    assert str(handler.BODY_LIMIT) in answer.error["text"]
+
+
+async def test_a_body_that_just_fits(site: Any) -> None:
+    body = b'{"title": "x"' + b" " * (handler.BODY_LIMIT - 14) + b"}"
+    assert len(body) == handler.BODY_LIMIT
+    answer = await site.call("conversations.create", io.BytesIO(body))
+    assert (answer.status, answer.json["title"]) == (200, "x")
+
+
+async def test_an_escaped_backslash_before_u0000_is_a_text_like_any_other(site: Any) -> None:
+    answer = await site.call("conversations.create", '{"title": "\\\\u0000"}')
+    assert (answer.status, answer.json["title"]) == (200, "\\u0000")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "5.5"])
+async def test_a_number_that_is_none_or_too_large(site: Any, number: str) -> None:
+    answer = await site.call("conversations.list", f'{{"limit": {number}}}')
+    assert (answer.status, answer.error["code"]) == (400, "invalid_request")
+    assert answer.error["field"] == "limit"
+    assert len(answer.text) < 500
+
+
+async def test_a_strangers_field_is_not_said_back_at_any_length(site: Any) -> None:
+    answer = await site.call("conversations.create", {"x" * 100_000: 1})
+    assert (answer.status, answer.error["field"]) == (400, "x" * 200)
+    assert len(answer.text) < 1000
 
 
 @pytest.mark.parametrize(

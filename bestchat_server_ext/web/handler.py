@@ -1,0 +1,232 @@
+"""What all HTTP handlers share: bodies up to a limit in, JSON out, errors in one shape.
+
+Tornado would keep a whole body in memory before anybody looks at it. So these handlers take bodies
+piece by piece, and say no as soon as one is known to be too large. That is before the client has
+sent all of it, and a connection that is closed then would take the answer with it. So what still
+comes is thrown away for a while: most clients read the answer and hang up by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import msgspec
+from tornado.http1connection import HTTP1Connection
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from bestchat_server_ext.api.error_body import ErrorBody
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    ErrorInfo,
+    InternalError,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TooLarge,
+)
+from bestchat_server_ext.web.door import Authenticator, Door
+from bestchat_server_ext.web.errors import status_of
+
+BODY_LIMIT = 8 * 1024 * 1024
+"""Bytes of the largest request that is looked at."""
+
+LINGER_SECONDS = 5.0
+"""How long what is left of a body that was refused is thrown away, before hanging up."""
+
+
+@stream_request_body
+class DoorHandler(RequestHandler):
+    """A request that is received up to a limit, and an answer in JSON."""
+
+    door: Door
+    authenticator: Authenticator
+    body: bytearray
+    """What the request holds, once a method is called."""
+
+    def initialize(self, door: Door, authenticator: Authenticator) -> None:
+        """Take what the route gives."""
+        self.door = door
+        self.authenticator = authenticator
+        self.body = bytearray()
+        self._refused = False
+        self._lingering: asyncio.TimerHandle | None = None
+
+    # What comes in.
+
+    async def prepare(self, **_: Any) -> None:  # noqa: ANN401  a host's own may have options
+        """Look at what is known before the body has come."""
+        error = await self._trouble()
+        if self._finished:
+            return
+        if _exceeds(self.request.headers.get("Content-Length", "")):
+            self._refuse_body()
+        elif error is not None:
+            self._instead(partial(self._refuse, error))
+
+    async def _trouble(self) -> ChatError | HTTPError | None:
+        """What is wrong with the request as far as it has come.
+
+        The host's own objections are among it: whether a browser may ask this, for example.
+        """
+        try:
+            self.check()
+            prepared = super().prepare()
+            if prepared is not None:
+                await prepared
+        except (ChatError, HTTPError) as error:
+            return error
+        return None
+
+    def check(self) -> None:
+        """Refuse what cannot be right, whatever the body and whoever asks.
+
+        Raises:
+            HTTPError: another method is wanted.
+            InvalidRequest: the body is packed.
+        """
+        if self.request.method not in self._methods():
+            raise HTTPError(405)
+        packing = self.request.headers.get("Content-Encoding", "identity")
+        if packing.strip().lower() not in {"", "identity"}:
+            raise InvalidRequest(
+                "The request's body is packed, and nobody unpacks it here.",
+                hint="Send it without a Content-Encoding.",
+                field="Content-Encoding",
+            )
+
+    def _methods(self) -> list[str]:
+        """What this address takes."""
+        known = {name: name.lower() for name in self.SUPPORTED_METHODS}
+        return [
+            name
+            for name, lower in known.items()
+            if getattr(type(self), lower) is not getattr(RequestHandler, lower)
+        ]
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body, or throw it away."""
+        if self._refused:
+            return
+        self.body += chunk
+        if len(self.body) > BODY_LIMIT:
+            self._refuse_body()
+
+    # What goes out.
+
+    def send(self, body: msgspec.Struct | dict[str, Any], status: int = 200) -> None:
+        """Answer with JSON."""
+        self.finish(self._compose(body, status))
+
+    def _compose(self, body: msgspec.Struct | dict[str, Any], status: int) -> bytes:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+        return msgspec.json.encode(body)
+
+    def send_error_info(self, info: ErrorInfo) -> None:
+        """Answer with an error."""
+        if info.retry_after is not None:
+            self.set_header("Retry-After", str(int(info.retry_after) + 1))
+        self.send(ErrorBody(info), status_of(info))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401  Tornado's
+        """Put what the framework found wrong into our shape."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, ChatError):
+            self.send_error_info(error.info)
+        elif isinstance(error, HTTPError):
+            allowed = ", ".join(self._methods())
+            if status_code == 405:  # noqa: PLR2004  HTTP statuses name themselves
+                self.set_header("Allow", allowed)
+            self.send(ErrorBody(_framework_error(status_code, allowed).info), status_code)
+        else:
+            self.send_error_info(InternalError().info)
+
+    def _refuse(self, error: ChatError | HTTPError, *_: str) -> None:
+        """Answer with what was wrong from the start, now that the body has come."""
+        if isinstance(error, HTTPError):
+            raise error
+        self.send_error_info(error.info)
+
+    def _refuse_body(self) -> None:
+        """Say at once that the body is too large, and throw away what comes of it."""
+        self._refused = True
+        self.body.clear()
+        self._instead(self._hang_up)
+        self.set_header("Connection", "close")
+        info = TooLarge(
+            f"The request's body is larger than {BODY_LIMIT} bytes.",
+            hint="Send less at once; a text may have two million characters.",
+        ).info
+        answer = self._compose(ErrorBody(info), status_of(info))
+        if "Expect" in self.request.headers:  # the client waits before it sends the body
+            self.finish(answer)
+            return
+        self.set_header("Content-Length", str(len(answer)))
+        self.write(answer)
+        self.flush()
+        # What is thrown away may have any size; Tornado would break into the answer otherwise.
+        connection = cast("HTTP1Connection", self.request.connection)
+        connection.set_max_body_size(2**63)
+        loop = asyncio.get_running_loop()
+        self._lingering = loop.call_later(LINGER_SECONDS, self._hang_up)
+
+    def _hang_up(self, *_: str) -> None:
+        if not self._finished:
+            self.finish()
+
+    def _instead(self, method: Callable[..., None]) -> None:
+        """Have this called in place of the request's method, when all of the body has come."""
+        setattr(self, str(self.request.method).lower(), method)
+
+    def on_finish(self) -> None:
+        """Wait for nothing any more."""
+        self._stop_lingering()
+        super().on_finish()
+
+    def on_connection_close(self) -> None:
+        """The client has gone."""
+        self._stop_lingering()
+        super().on_connection_close()
+
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+
+
+def _exceeds(length: str) -> bool:
+    """Whether a Content-Length is more than is looked at; one that is no number is Tornado's."""
+    digits = length.strip().lstrip("0")
+    many = len(digits) > len(str(BODY_LIMIT))
+    return digits.isdecimal() and (many or int(digits) > BODY_LIMIT)
+
+
+def _framework_error(status: int, allowed: str) -> ChatError:
+    """The error behind a status that Tornado or Jupyter chose."""
+    match status:
+        case 401:
+            return NotAuthenticated("The request carries no valid credential.")
+        case 403:
+            return NotAllowed(
+                "The request was refused.",
+                hint="A browser's requests need the XSRF token; scripts send an Authorization "
+                "header instead.",
+            )
+        case 404:
+            return NotFound("There is nothing at this address.")
+        case 405:
+            return InvalidRequest(
+                "This address takes another method.", hint=f"Use {allowed}.", field="method"
+            )
+        case 413:
+            return TooLarge("The request is too large.")
+        case _ if status < 500:  # noqa: PLR2004  HTTP statuses name themselves
+            return InvalidRequest("The request cannot be used.")
+        case _:
+            return InternalError()

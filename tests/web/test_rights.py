@@ -1,0 +1,168 @@
+"""Rights that are taken away close the WebSocket at once, and not only at its next heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.core.access import KERNEL_SCOPES, Caller
+from bestchat_server_ext.web import socket as web_socket
+
+FAR = 10_000.0
+"""Seconds after which no test is still there to see a heartbeat."""
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_socket, "HEARTBEAT_SECONDS", FAR)
+
+
+async def follower(site: Any, headers: dict[str, str], conversation_id: str) -> Any:
+    """A line on which a conversation is followed."""
+    line = await site.connect(headers)
+    await line.greet()
+    await line.say(type="subscribe", conversation_id=conversation_id, after=1)
+    assert (await line.hear())["type"] == "caught_up"
+    return line
+
+
+async def id_of(application: Application, headers: dict[str, str]) -> Any:
+    return (await application.authenticate(headers["Authorization"].partition(" ")[2])).token_id
+
+
+async def test_a_revoked_token_loses_its_lines_and_no_others(
+    plain: Any, application: Application
+) -> None:
+    lost, kept = await plain.add_token(), await plain.add_token()
+    mine = await plain.begin()
+    lines = [await follower(plain, lost, mine) for _ in range(3)]
+    other = await follower(plain, kept, mine)
+    token_id = await id_of(application, lost)
+    assert (await plain.call("tokens.revoke", {"token_id": token_id})).status == 200
+    body = {"conversation_id": mine, "title": "Not for everybody"}
+    assert (await plain.call("conversations.rename", body)).status == 200
+    for line in lines:
+        assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert (await other.hear())["event"]["title"] == "Not for everybody"
+
+
+async def test_a_token_that_revokes_itself_hangs_up(plain: Any, application: Application) -> None:
+    own = await plain.add_token()
+    line = await plain.connect(own)
+    await line.greet()
+    body = {"token_id": await id_of(application, own)}
+    assert (await plain.call("tokens.revoke", body, own)).status == 200
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+
+
+async def test_a_kernel_that_ends_loses_its_lines(plain: Any, application: Application) -> None:
+    mine = await plain.begin()
+    ended = await follower(plain, await plain.kernel_token("kernel-1"), mine)
+    running = await follower(plain, await plain.kernel_token("kernel-2"), mine)
+    await application.tokens.revoke_kernel("kernel-1")
+    assert await ended.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    await running.say(type="ping")
+    assert (await running.heartbeat())["seqs"] == {mine: 1}
+
+
+async def test_a_line_that_has_not_said_hello_is_cut_too(
+    plain: Any, application: Application
+) -> None:
+    own = await plain.add_token()
+    line = await plain.connect(own)
+    await plain.call("tokens.revoke", {"token_id": await id_of(application, own)})
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+
+
+async def test_a_token_that_was_revoked_while_the_line_was_opened(
+    plain: Any, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the check of a token and the watch over it there is a moment."""
+    authenticate = application.authenticate
+
+    async def checked_and_then_revoked(token: str) -> Caller:
+        caller = await authenticate(token)
+        assert caller.token_id is not None
+        await application.tokens.revoke(caller.token_id)
+        return caller
+
+    own = await plain.add_token()
+    monkeypatch.setattr(application, "authenticate", checked_and_then_revoked)
+    line = await plain.connect(own)
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+
+
+@pytest.mark.parametrize("kind", ["token", "kernel"])
+async def test_a_token_that_expires_loses_its_lines_then(
+    plain: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    lifetime = timedelta(hours=1)
+
+    class Later(datetime):
+        """A clock that comes close to the end of the token's time."""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + lifetime - timedelta(seconds=0.2)
+
+    headers = await plain.add_token(
+        kind=kind, scopes=tuple(KERNEL_SCOPES), lifetime=lifetime, kernel_id="kernel-1"
+    )
+    monkeypatch.setattr(web_socket, "datetime", Later)
+    line = await plain.connect(headers)
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+
+
+async def test_a_token_with_time_left_keeps_its_line(
+    plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_socket, "HEARTBEAT_SECONDS", 0.001)
+    line = await plain.connect(await plain.add_token(lifetime=timedelta(hours=1)))
+    await line.greet()
+    for _ in range(5):
+        assert (await line.heartbeat())["seqs"] == {}
+
+
+async def test_watches_end_with_their_lines(plain: Any, application: Application) -> None:
+    tokens = application.tokens
+    gone, revoked = await plain.add_token(), await plain.add_token()
+    lines = [await plain.connect(headers) for headers in (gone, gone, revoked)]
+    for line in lines:
+        await line.greet()
+    assert set(tokens._watchers) == {
+        await id_of(application, gone),
+        await id_of(application, revoked),
+    }
+    hearts = [task for task in asyncio.all_tasks() if task.get_name() == "bestchat-heartbeat"]
+    assert len(hearts) == 3
+    for line in lines[:2]:
+        await line.socket.close()
+    await tokens.revoke(await id_of(application, revoked))
+    assert await lines[2].hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    done, left = await asyncio.wait(hearts, timeout=20)
+    assert (len(done), left) == (3, set())
+    assert tokens._watchers == {}
+
+
+async def test_a_refused_line_is_not_watched(plain: Any, application: Application) -> None:
+    own = await plain.add_token()
+    headers = own | {"Origin": "https://evil.example"}
+    for sent in (headers, {"Authorization": "token bc_" + "A" * 43}):
+        with pytest.raises(Exception, match="Invalid response status"):
+            await plain.connect(sent)
+    assert application.tokens._watchers == {}
+
+
+async def test_inside_jupyter_a_revoked_token_loses_its_line_as_well(inside: Any) -> None:
+    made = (
+        await inside.call("tokens.create", {"name": "t", "scopes": ["conversations:read"]})
+    ).json
+    line = await inside.connect({"Authorization": f"Bearer {made['token']}"})
+    await line.greet()
+    assert datetime.fromisoformat(made["created_at"]) <= datetime.now(UTC)
+    assert (await inside.call("tokens.revoke", {"token_id": made["id"]})).status == 200
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
