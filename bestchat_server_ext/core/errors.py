@@ -23,6 +23,8 @@
     ├── ProviderError         provider_error        upstream     the model's host failed
     │   ├── ProviderAuth      provider_auth         upstream
     │   ├── ModelNotFound     model_not_found       upstream
+    │   ├── ProviderUnavailable provider_unavailable upstream    down, overloaded, or cut off
+    │   ├── QuotaExceeded     quota_exceeded        upstream     no credit left; waiting is no help
     │   ├── RateLimited       rate_limited          upstream
     │   ├── ContextOverflow   context_overflow      upstream
     │   └── ContentRefused    content_refused       upstream
@@ -221,6 +223,18 @@ class ModelNotFound(ProviderError):
     """The provider has no model of that name."""
 
     code = "model_not_found"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider is down or overloaded, or the connection to it broke: it may pass."""
+
+    code = "provider_unavailable"
+
+
+class QuotaExceeded(ProviderError):
+    """The account at the provider has no credit left: waiting does not help."""
+
+    code = "quota_exceeded"
 
 
 class RateLimited(ProviderError):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -141,6 +142,7 @@ turns = Table(
     Column("fence", Integer, nullable=False),
     Column("partial", Json),
     Column("created_seq", Integer, nullable=False),
+    Column("fallback", String),
     UniqueConstraint("owner", "request_id"),
     Index(None, "conversation_id", "created_seq"),
     Index(None, "owner", "started_at", "id"),
@@ -211,4 +213,48 @@ api_tokens = Table(
     UniqueConstraint("digest"),
     Index(None, "owner", "created_at", "id"),
     Index(None, "kernel_id"),
+)
+
+provider_configs = Table(
+    "provider_configs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("key_id", String),
+    Column("sealed", LargeBinary),
+    Column("last_four", String, nullable=False, server_default=text("''")),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("owner", "provider"),
+)
+"""Settings for a provider; the owner is empty for those of the site."""
+
+usage_logs = Table(
+    "usage_logs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("owner", String, nullable=False),
+    # No foreign key: what was spent stays spent when its conversation is deleted.
+    Column("conversation_id", Key, nullable=False),
+    Column("turn_id", Key, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("error_code", String),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    # 10^-12 US dollars: whole numbers add up exactly in every database.
+    Column("picodollars", BigInteger),
+    Column("prices_as_of", String),
+    Index(None, "owner", "at"),
+    Index(None, "conversation_id"),
 )

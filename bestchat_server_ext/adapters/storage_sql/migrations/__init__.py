@@ -8,5 +8,5 @@ older version can work with what a newer one has made.
     versions    the steps
 """
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision, known without loading Alembic."""
