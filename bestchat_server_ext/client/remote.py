@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-import ipaddress
 import random
 import ssl
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -29,10 +28,12 @@ from bestchat_server_ext.api.frames import (
     Subscribe,
 )
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
+from bestchat_server_ext.client import address
 from bestchat_server_ext.client.base import encode_request
 from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
+    InvalidRequest,
     NotAuthenticated,
     Unavailable,
     from_info,
@@ -62,23 +63,35 @@ class RemoteClient:
         While following, it is given up once it has stayed away for `away_seconds`.
 
         Must be used on one event loop only. The environment's proxies are honoured, except on
-        the way to this very machine.
+        the way to this very machine, and so are its certificates (SSL_CERT_FILE, SSL_CERT_DIR).
+
+        Raises:
+            InvalidRequest: that is no address, or no token.
         """
-        self._root = url.rstrip("/") + "/bestchat/api/"
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise InvalidRequest(
+                "There are characters in BESTCHAT_TOKEN that no token has.",
+                hint="Copy the token alone, without the space around it.",
+                field="BESTCHAT_TOKEN",
+            )
+        self._address = address.parse(url)
+        self._root = self._address.root
         self._token = token
         self._away_seconds = away_seconds
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            socket = self._address.socket
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(socket) if socket else None,
                 headers={
                     "Authorization": f"token {self._token}",
                     "X-BestChat-Protocol": str(PROTOCOL),
                 },
                 timeout=aiohttp.ClientTimeout(total=60, sock_connect=10),
                 # A proxy could not reach this machine, and has no business seeing the token.
-                trust_env=not _is_here(self._root),
+                trust_env=not self._address.here,
             )
         return self._session
 
@@ -107,7 +120,7 @@ class RemoteClient:
             return msgspec.json.decode(answer, type=model)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Unavailable(
-                f"What answers at {self._root} does not speak BestChat's protocol.",
+                f"What answers at {self._address.shown} does not speak BestChat's protocol.",
                 hint="Check BESTCHAT_URL, and that both sides have the same version of bestchat.",
             ) from error
 
@@ -116,7 +129,7 @@ class RemoteClient:
             return from_info(msgspec.json.decode(answer, type=ErrorBody).error)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return Unavailable(
-                f"The server at {self._root} answered with HTTP {status}.",
+                f"The server at {self._address.shown} answered with HTTP {status}.",
                 hint="Check BESTCHAT_URL, and that the extension is enabled there: "
                 "jupyter server extension list.",
             )
@@ -131,9 +144,20 @@ class RemoteClient:
 
     def _unreachable(self, error: BaseException) -> Unavailable:
         reason = str(error) or type(error).__name__
+        hint = (
+            "Start it and restart the kernel, or unset BESTCHAT_URL and BESTCHAT_TOKEN to work "
+            "without a server."
+        )
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = f"its certificate is not accepted, {error.certificate_error}"
+            hint = (
+                "Set SSL_CERT_FILE to the file of the authority that signed it, before the "
+                "kernel starts, or c.BestChat.server_url to the name that it was made for."
+            )
+        elif self._address.socket and not Path(self._address.socket).exists():
+            reason = f"there is no socket {self._address.socket}"
         return Unavailable(
-            f"BestChat's server at {self._root} cannot be reached: {reason}.",
-            hint="Start it, or unset BESTCHAT_URL to work without a server.",
+            f"BestChat's server at {self._address.shown} cannot be reached: {reason}.", hint=hint
         )
 
     async def close(self) -> None:
@@ -169,6 +193,8 @@ class RemoteClient:
                 if error.status < 500:  # noqa: PLR2004  HTTP statuses name themselves
                     raise self._refused(error.status) from error
                 lost: BaseException = error
+            except aiohttp.ClientConnectorCertificateError as error:
+                raise self._unreachable(error) from error  # time does not mend it
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 lost = error
             else:
@@ -211,15 +237,6 @@ class RemoteClient:
                     await _send(socket, position.subscription(conversation_id))
                 elif not stale and position.take(frame):
                     yield frame
-
-
-def _is_here(url: str) -> bool:
-    """Whether an address is on this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _send(socket: aiohttp.ClientWebSocketResponse, frame: ClientFrame) -> None:

@@ -2,9 +2,11 @@
 
 door         what every handler needs: the application when it is first wanted, and who asks
 errors       an error's kind -> an HTTP status, once
+handler      what all HTTP handlers share: bodies up to a limit in, JSON and one shape of error out
 http         one handler for all procedures, and two documents
 socket       the WebSocket: subscribe, resume, heartbeat
 routes       paths -> handlers
 extension    the same handlers inside Jupyter Server; the only place that knows it
+activity     when somebody last used it, for those who stop what nobody uses
 kernels      a token and an address for every kernel that the server starts
 """

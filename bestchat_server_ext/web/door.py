@@ -11,7 +11,13 @@ from tornado.web import RequestHandler
 
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
-from bestchat_server_ext.core.errors import ChatError, ErrorInfo, NotAuthenticated, Unavailable
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    Disabled,
+    ErrorInfo,
+    NotAuthenticated,
+    Unavailable,
+)
 from bestchat_server_ext.core.tokens import PREFIX, well_formed
 
 _log = logging.getLogger(__name__)
@@ -25,6 +31,7 @@ class Authenticator(Protocol):
 
         Raises:
             NotAuthenticated: it carries one that is not valid.
+            Disabled: it carries one, but BestChat is switched off.
         """
         ...
 
@@ -32,21 +39,40 @@ class Authenticator(Protocol):
 class Door:
     """Opens the application at the first call, and again after a failure."""
 
-    def __init__(self, build: Callable[[], Awaitable[Application]]) -> None:
-        """Remember how to build the application; nothing is opened yet."""
+    def __init__(
+        self,
+        build: Callable[[], Awaitable[Application]],
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Remember how to build the application; nothing is opened yet.
+
+        `check` raises `Disabled` where there is not to be one.
+        """
         self._build = build
+        self._check = check
         self._application: Application | None = None
         self.trouble: ErrorInfo | None = None
         """Why the application could not be opened when it was last wanted."""
         self._opening = asyncio.Lock()
         self._closed = False
 
+    async def check(self) -> None:
+        """Ask whether there is to be an application, without opening it.
+
+        Raises:
+            Disabled: the site has switched BestChat off.
+        """
+        if self._check is not None:
+            await self._check()
+
     async def application(self) -> Application:
         """The application.
 
         Raises:
+            Disabled: there is not to be one.
             Unavailable: its storage cannot be opened. The next call tries again.
         """
+        await self.check()
         async with self._opening:
             if self._application is None:
                 if self._closed:
@@ -99,12 +125,15 @@ class TokenAuthenticator:
             return None
         if not well_formed(token):
             raise NotAuthenticated("This is not a BestChat token.", hint="Copy all of it.")
+        await self._door.check()
         return await (await self._opened()).authenticate(token)
 
     async def _opened(self) -> Application:
         """The application. Why it cannot be opened is no business of somebody unknown."""
         try:
             return await self._door.application()
+        except Disabled:
+            raise
         except ChatError as error:
             _log.warning("BestChat cannot be opened: %s", error)
             raise Unavailable(

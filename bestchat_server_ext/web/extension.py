@@ -6,9 +6,13 @@ database and the heavy libraries behind it, is built at the first call.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-from typing import Any, cast
-from urllib.parse import urlsplit
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import (
@@ -30,13 +34,17 @@ from bestchat_server_ext import bootstrap
 from bestchat_server_ext.api.catalog import BY_NAME
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
-from bestchat_server_ext.core.errors import NotAllowed
+from bestchat_server_ext.core.errors import ChatError, Disabled, NotAllowed
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
+from bestchat_server_ext.web.activity import Activity
 from bestchat_server_ext.web.door import Door, TokenAuthenticator, bearer
 from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandler
 from bestchat_server_ext.web.kernels import KernelTokens
 from bestchat_server_ext.web.routes import routes
 from bestchat_server_ext.web.socket import EventsSocket
+
+if TYPE_CHECKING:
+    from bestchat_server_ext.settings import Settings
 
 _NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 """Jupyter's own providers: they know that somebody is there, but not who."""
@@ -45,10 +53,11 @@ _NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 class JupyterAuthenticator(TokenAuthenticator):
     """BestChat tokens first; else whoever Jupyter says is there, if its authorizer agrees."""
 
-    def __init__(self, door: Door, kernels: KernelTokens) -> None:
+    def __init__(self, door: Door, kernels: KernelTokens, activity: Activity) -> None:
         """Check BestChat tokens against the application, those of new kernels included."""
         super().__init__(door)
         self._kernels = kernels
+        self._activity = activity
 
     async def _opened(self) -> Application:
         """The application, with the tokens of all kernels that were started meanwhile."""
@@ -58,11 +67,17 @@ class JupyterAuthenticator(TokenAuthenticator):
 
     async def caller(self, handler: RequestHandler) -> Caller | None:
         """The caller behind a request. A bad BestChat token never falls back to a cookie."""
-        if bearer(handler) is not None:
-            return await super().caller(handler)
+        caller = await (super().caller(handler) if bearer(handler) else self._signed_in(handler))
+        if caller is not None:
+            self._activity.note_call(handler.request.path)
+        return caller
+
+    async def _signed_in(self, handler: RequestHandler) -> Caller | None:
+        """The caller as Jupyter sees it."""
         user = await _user(handler)
         if user is None:
             return None
+        await self._door.check()
         authorizer = handler.authorizer  # type: ignore[attr-defined]  # mixed with JupyterHandler
         action = _action(handler)
         if not await ensure_async(authorizer.is_authorized(handler, user, action, RESOURCE)):
@@ -154,7 +169,19 @@ _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, no
 RESOURCE = "bestchat"
 """What Jupyter's authorizer knows us by."""
 
-OPTIONS = ("data_dir", "default_model", "scripts_dir", "step_limit")
+OPTIONS = (
+    "data_dir",
+    "database_url",
+    "database_pool_size",
+    "default_model",
+    "scripts_dir",
+    "step_limit",
+    "server_url",
+    "allowed_models",
+    "allowed_base_urls",
+    "allow_user_keys",
+    "enabled",
+)
 """The names of all options. Said again here because `settings` takes its time to load."""
 
 
@@ -165,30 +192,69 @@ class BestChat(ExtensionApp):
     extension_url = "/bestchat"
 
     data_dir = AnyTrait(help="Folder of the database and of models.").tag(config=True)
+    database_url = AnyTrait(help="PostgreSQL database; a file in `data_dir` if unset.").tag(
+        config=True
+    )
+    database_pool_size = AnyTrait(help="Connections to PostgreSQL.").tag(config=True)
     default_model = AnyTrait(help="Model that answers when none is named.").tag(config=True)
     scripts_dir = AnyTrait(help="Folder of scripts for the provider `scripted`.").tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
+    server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)
+    allowed_models = AnyTrait(help="Patterns of the models that may be used.").tag(config=True)
+    allowed_base_urls = AnyTrait(help="How providers' addresses have to begin.").tag(config=True)
+    allow_user_keys = AnyTrait(help="Whether users may bring keys of their own.").tag(config=True)
+    enabled = AnyTrait(help="Whether there is a BestChat at all.").tag(config=True)
 
     def initialize_settings(self) -> None:
         """Build the door; nothing is opened yet."""
-        self._door = Door(self._build)
+        for name in ("bestchat_server_ext", "bestchat_kernel"):
+            logging.getLogger(name).parent = self._server.log  # as Jupyter does with Tornado's
+        self._settings: Settings | None = None
+        self._door = Door(self._build, self._check)
+        self._activity = Activity(self._server.web_app.settings["last_activity_times"])
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """The options that stand in the server's own configuration."""
+        overrides = {name: getattr(self, name) for name in OPTIONS}
+        return {name: value for name, value in overrides.items() if value is not None}
 
     async def _build(self) -> bootstrap.Application:
-        overrides = {name: getattr(self, name) for name in OPTIONS}
-        given = {name: value for name, value in overrides.items() if value is not None}
-        return await bootstrap.open_application(os.environ, given)
+        application = await bootstrap.open_application(os.environ, self._given, serves=True)
+        self._activity.watch(self._door)
+        return application
+
+    async def _options(self) -> Settings:
+        """The options, read once: when a kernel is started, or somebody calls.
+
+        Raises:
+            InvalidRequest: one of them cannot be used.
+        """
+        if self._settings is None:
+            self._settings = await asyncio.to_thread(_load, self._given)
+        return self._settings
+
+    async def _check(self) -> None:
+        try:
+            enabled = (await self._options()).enabled
+        except ChatError:
+            return  # whoever opens the application is told
+        if not enabled:
+            raise Disabled("BestChat is switched off on this server.")
 
     def initialize_handlers(self) -> None:
         """Add the routes, and look after kernels."""
         server = self._server
-        self._kernels = KernelTokens(self._door, self._url, _current_owner)
+        self._kernels = KernelTokens(
+            self._door, self._address, partial(_current_owner, server.identity_provider)
+        )
         self._kernels.watch(server.kernel_manager)
         server.web_app.add_handlers(  # type: ignore[no-untyped-call]  # Tornado's own
             ".*$",
             routes(
                 server.base_url,
                 self._door,
-                JupyterAuthenticator(self._door, self._kernels),
+                JupyterAuthenticator(self._door, self._kernels, self._activity),
                 api=JupyterApiHandler,
                 health=JupyterHealthHandler,
                 openapi=JupyterOpenApiHandler,
@@ -201,11 +267,21 @@ class BestChat(ExtensionApp):
         assert self.serverapp is not None  # noqa: S101  Jupyter links us to it before all else
         return self.serverapp
 
-    def _url(self) -> str:
+    async def _address(self) -> str:
+        """What kernels are told: the configured address, or else where the server listens."""
+        try:
+            configured = (await self._options()).server_url
+        except ChatError:
+            configured = ""  # the kernel's first call is told what is wrong
+        return configured or self._derived_address()
+
+    def _derived_address(self) -> str:
         """The server's address as a kernel on the same machine reaches it."""
         # `local_url` will not do: its path is the page that a browser opens first.
         url = urlsplit(self._server.connection_url)
-        if self._server.ip in _ANY_ADDRESS:
+        if self._server.sock:  # a kernel works in another folder
+            url = url._replace(netloc=quote(str(Path(self._server.sock).absolute()), safe=""))
+        elif self._server.ip in _ANY_ADDRESS:
             host = "[::1]" if ":" in self._server.ip else "127.0.0.1"
             url = url._replace(netloc=f"{host}:{self._server.port}")
         return url.geturl()
@@ -217,15 +293,28 @@ class BestChat(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Revoke the kernels' tokens, and store what running turns have heard."""
+        self._activity.close()
         try:
             await self._kernels.close(self._server.kernel_manager.list_kernel_ids())
         finally:
             await self._door.close()
 
 
-def _current_owner() -> OwnerId:
-    """Whose request is being handled right now; kernels belong to who starts them."""
-    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-    if handler is None or handler.current_user is None:
+def _load(given: dict[str, Any]) -> Settings:
+    from bestchat_server_ext import settings  # in a thread: pydantic takes its time to load
+
+    return settings.load(os.environ, given)
+
+
+def _current_owner(provider: IdentityProvider) -> OwnerId | None:
+    """Whose request is being handled right now; kernels belong to who starts them.
+
+    Nobody's, where people have names and a kernel is started ahead of time: it may be handed to
+    anybody. Whatever a request has left running is no part of it any more.
+    """
+    if type(provider) in _NAMELESS:
         return LOCAL_OWNER
+    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    if handler is None or handler._finished or handler.current_user is None:  # noqa: SLF001
+        return None
     return owner_of(handler)

@@ -4,6 +4,8 @@ The token is made before the kernel, because it travels in the kernel's environm
 database is closed, it is stored when a BestChat token is first presented: a kernel that never chats
 must not open it. It is revoked when the kernel is removed. A restart keeps environment and kernel,
 and so the token.
+
+What the server itself must know, and its kernels must not, is taken out of their environment.
 """
 
 from __future__ import annotations
@@ -12,32 +14,69 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from bestchat_server_ext.bootstrap import Application
-from bestchat_server_ext.core.errors import ChatError
+from bestchat_server_ext.core.errors import ChatError, Disabled
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
 from bestchat_server_ext.web.door import Door
 
 _log = logging.getLogger(__name__)
 
+WITHHELD = frozenset(
+    {
+        "BESTCHAT_DATABASE_URL",
+        "BESTCHAT_REDIS_URL",
+        "BESTCHAT_MASTER_KEYS",
+        "BESTCHAT_URL",
+        "BESTCHAT_TOKEN",
+    }
+)
+"""Variables of the server that no kernel inherits: secrets, and the way to the server in whose
+kernel or terminal this one may have been started."""
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a kernel gets of the server's environment."""
+    return {name: value for name, value in environ.items() if name not in WITHHELD}
+
+
+def _withholding(update: Callable[..., None]) -> Callable[..., None]:
+    """A kernel manager's `update_env`, for which a renamed session is no way around us.
+
+    It passes all of the server's environment once more, and the next restart would use it.
+    """
+
+    def update_env(*, kernel_id: str, env: Mapping[str, str]) -> None:
+        update(kernel_id=kernel_id, env=inherited(env))
+
+    return update_env
+
 
 class KernelTokens:
     """Watches a kernel manager, and gives its kernels their credentials."""
 
-    def __init__(self, door: Door, url: Callable[[], str], owner: Callable[[], OwnerId]) -> None:
-        """Give kernels the address `url()`, and tokens that speak for `owner()`."""
+    def __init__(
+        self,
+        door: Door,
+        address: Callable[[], Awaitable[str]],
+        owner: Callable[[], OwnerId | None],
+    ) -> None:
+        """Give kernels the server's address, and tokens that speak for `owner()`.
+
+        Nobody's kernels get neither.
+        """
         self._door = door
-        self._url = url
+        self._address = address
         self._owner = owner
         self._pending: dict[str, tuple[str, OwnerId]] = {}
         self._revoking: set[asyncio.Task[None]] = set()
         self._settling = asyncio.Lock()
 
     def watch(self, kernel_manager: Any) -> None:  # noqa: ANN401  any MappingKernelManager
-        """Wrap the two methods through which kernels come and go.
+        """Wrap the methods through which kernels come, change their environment and go.
 
         They are wrapped on the instance, because the class is the administrator's to choose.
         """
@@ -47,11 +86,13 @@ class KernelTokens:
             if kwargs.get("kernel_id") in kernel_manager:
                 existing: str = await start(**kwargs)
                 return existing
-            token, owner = new_token(secrets.token_bytes(ENTROPY_BYTES)), self._owner()
             environ = kwargs.pop("env", None)
-            environ = dict(os.environ if environ is None else environ)
-            environ |= {"BESTCHAT_URL": self._url(), "BESTCHAT_TOKEN": token}
+            environ = inherited(os.environ if environ is None else environ)
+            owner = self._owner()
+            environ |= await self._credentials(owner)
             kernel_id: str = await start(**kwargs, env=environ)
+            if owner is None or (token := environ.get("BESTCHAT_TOKEN")) is None:
+                return kernel_id
             self._pending[kernel_id] = token, owner
             if (opened := self._door.opened) is not None:
                 await self._settle_now(opened)
@@ -63,6 +104,19 @@ class KernelTokens:
 
         kernel_manager.start_kernel = start_kernel
         kernel_manager.remove_kernel = remove_kernel
+        if hasattr(kernel_manager, "update_env"):  # jupyter_client 8.5
+            kernel_manager.update_env = _withholding(kernel_manager.update_env)
+
+    async def _credentials(self, owner: OwnerId | None) -> dict[str, str]:
+        """The variables that let a kernel in, or tell it that there is nothing to be let into."""
+        try:
+            await self._door.check()
+        except Disabled:
+            return {"BESTCHAT_ENABLED": "false"}
+        if owner is None:
+            return {}
+        token = new_token(secrets.token_bytes(ENTROPY_BYTES))
+        return {"BESTCHAT_URL": await self._address(), "BESTCHAT_TOKEN": token}
 
     async def settle(self, application: Application) -> None:
         """Store the tokens that were given out and not stored yet.

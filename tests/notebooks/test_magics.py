@@ -105,10 +105,12 @@ def test_help_lists_the_options_and_sends_nothing(shared: Kernel) -> None:
 
 
 def test_status(shared: Kernel) -> None:
-    ran = shared.run("%chat")
+    ran = shared.run("%chat status")
     assert ran.ok
+    assert ran.stdout == shared.run("%chat").stdout
     rows = dict(line.split(maxsplit=1) for line in ran.stdout.splitlines())
-    assert list(rows) == ["door", "place", "owner", "model", "conversation"]
+    facts = ["door", "place", "owner", "model", "conversation"]
+    assert list(rows) == [*facts, "data_dir", "default_model", "scripts_dir"]
     assert (rows["door"], rows["model"]) == ("in-process", "scripted/magics")
 
 

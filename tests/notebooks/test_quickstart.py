@@ -36,7 +36,7 @@ USED = (
     "```python\ndef mean(values):\n    return sum(values) / len(values)\n```\n"
     "['def mean(values):\\n    return sum(values) / len(values)']\n"
     "scripted/quickstart Usage(input_tokens=120, output_tokens=24, "
-    "cached_tokens=0, reasoning_tokens=0)\n"
+    "cached_tokens=0, reasoning_tokens=0, cache_write_tokens=0)\n"
 )
 
 

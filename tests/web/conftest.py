@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import secrets
+import socket
+import sys
+import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application as TornadoApplication
@@ -212,11 +221,157 @@ async def inside(jupyter: Any, session: aiohttp.ClientSession) -> AsyncIterator[
     assert jupyter.alarms == []
 
 
+@pytest.fixture
+async def site_of() -> AsyncIterator[Callable[..., Site]]:
+    """A Jupyter Server with what a test needs to speak to it as its user."""
+    async with AsyncExitStack() as stack:
+
+        def reach(jupyter: Any, session: aiohttp.ClientSession, url: str = "") -> Site:
+            headers = {"Authorization": f"token {jupyter.token}"}
+            return Site(url or jupyter.url, session, jupyter.data_dir, headers, stack)
+
+        yield reach
+
+
+class OverSocket(HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+@pytest.fixture(scope="session")
+def socket_way() -> Iterator[Callable[..., Any]]:
+    """How a server is reached that listens on a Unix socket, and on no port at all."""
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        numbers = itertools.count()
+
+        def way(*options: str, launcher: Sequence[str] = ()) -> Any:
+            path = f"{folder}/{next(numbers)}.sock"
+            return SimpleNamespace(
+                url="http+unix://" + path.replace("/", "%2F"),
+                options=[f"--ServerApp.sock={path}", *options],
+                connection=lambda: OverSocket(path),
+                launcher=launcher,
+            )
+
+        yield way
+
+
 @pytest.fixture(params=["plain", "inside"])
 def site(request: pytest.FixtureRequest) -> Site:
     """Both ways to mount the routes, in turn."""
     found: Site = request.getfixturevalue(request.param)
     return found
+
+
+RunInKernel = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+def run_in_kernel() -> RunInKernel:
+    """Run code in a kernel of a server, through the kernel's own channels; gives its reply."""
+
+    async def run(jupyter: Any, kernel_id: str, code: str, **expressions: str) -> dict[str, Any]:
+        file = jupyter.folder / "jupyter_runtime_dir" / f"kernel-{kernel_id}.json"
+        client = AsyncKernelClient(connection_file=str(file))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=60)
+            reply = await client.execute_interactive(
+                code, user_expressions=expressions, timeout=60, output_hook=lambda _: None
+            )
+        finally:
+            client.stop_channels()
+        content: dict[str, Any] = reply["content"]
+        return content
+
+    return run
+
+
+TELL = """
+import json, os
+told = {name: value for name, value in os.environ.items() if name.startswith("BESTCHAT_")}
+"""
+
+
+@pytest.fixture
+def told(run_in_kernel: RunInKernel) -> Callable[[Any, str], Awaitable[dict[str, str]]]:
+    """Ask a kernel what its environment says about us."""
+
+    async def ask(jupyter: Any, kernel_id: str) -> dict[str, str]:
+        reply = await run_in_kernel(jupyter, kernel_id, TELL, told="json.dumps(told)")
+        shown = reply["user_expressions"]["told"]["data"]["text/plain"]
+        found: dict[str, str] = json.loads(shown.strip("'"))
+        return found
+
+    return ask
+
+
+MOUSE = """
+import json, os, signal, socket, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+line = socket.socket(socket.AF_UNIX)
+if line.connect_ex(sys.argv[1]):
+    sys.exit()
+line.sendall(json.dumps([sys.argv[2], dict(os.environ)]).encode() + bytes([10]))
+line.recv(1)
+"""
+
+
+class Mice:
+    """Kernels too small to compute anything: each tells its environment, and lives until let go."""
+
+    def __init__(self) -> None:
+        self._told: defaultdict[str, asyncio.Queue[dict[str, str]]] = defaultdict(asyncio.Queue)
+        self._lines: dict[str, asyncio.StreamWriter] = {}
+
+    def settle(self, jupyter: Any) -> None:
+        """Make them known to a server, as kernel `mouse`."""
+        folder = jupyter.folder / "jupyter_data_dir" / "kernels" / "mouse"
+        folder.mkdir(parents=True, exist_ok=True)
+        argv = [sys.executable, "-S", "-c", MOUSE, self.path, "{connection_file}"]
+        spec = {"argv": argv, "display_name": "Mouse", "language": "python"}
+        (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+
+    async def listen(self, path: str) -> asyncio.Server:
+        self.path = path
+        return await asyncio.start_unix_server(self._hear, path, limit=2**20)
+
+    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        file, environ = json.loads(await reader.readline())
+        kernel_id = Path(file).stem.removeprefix("kernel-")
+        self._lines[kernel_id] = writer
+        self._told[kernel_id].put_nowait(environ)
+
+    async def environ(self, kernel_id: str) -> dict[str, str]:
+        """What a kernel told when it began; a second time, what it told when it began again."""
+        async with asyncio.timeout(60):
+            return await self._told[kernel_id].get()
+
+    def let_go(self, kernel_id: str) -> None:
+        """End a kernel's process, unasked for by the server."""
+        self._lines.pop(kernel_id).close()
+
+    def let_all_go(self) -> None:
+        for kernel_id in list(self._lines):
+            self.let_go(kernel_id)
+
+
+@pytest.fixture
+async def mice() -> AsyncIterator[Mice]:
+    """Kernels that cost little, where none has to compute."""
+    found = Mice()
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        async with await found.listen(f"{folder}/mice"):
+            yield found
+            found.let_all_go()
 
 
 @pytest.fixture(scope="session")

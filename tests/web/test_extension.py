@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
@@ -86,3 +87,16 @@ class TestStrictAndElsewhere:
         headers = {"Authorization": f"token {strict.token}"}
         async with session.get(strict.url + "bestchat/api/openapi.json", headers=headers) as got:
             assert (await got.json())["servers"] == [{"url": "/some/where"}]
+
+
+def test_loading_it_loads_nothing_that_takes_its_time() -> None:
+    code = (
+        "import sys, jupyter_server.serverapp; before = set(sys.modules);"
+        "import bestchat_server_ext.web.extension;"
+        "heavy = {'aiohttp', 'alembic', 'asyncpg', 'opentelemetry', 'pydantic', 'sqlalchemy'};"
+        "print(sorted(heavy & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

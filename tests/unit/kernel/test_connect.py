@@ -8,7 +8,7 @@ import pytest
 
 from bestchat_kernel.connect import connect
 from bestchat_server_ext.api import system
-from bestchat_server_ext.core.errors import InvalidRequest, NotInstalled
+from bestchat_server_ext.core.errors import InvalidRequest, NotInstalled, Unavailable
 
 TOKEN = "bct_" + "x" * 43
 
@@ -65,3 +65,32 @@ def test_loading_the_faces_loads_no_network_and_no_database() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("127.0.0.1:8888", "begins neither with http"),
+        ("http://127.0.0.1:8888/lab?token=canary", "address of a page"),
+        ("http://ada:canary@127.0.0.1/", "name or password"),
+    ],
+)
+async def test_an_address_that_cannot_be_one_is_an_error(url: str, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=reason) as caught:
+        await connect({"BESTCHAT_URL": url, "BESTCHAT_TOKEN": TOKEN})
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"Bearer {TOKEN}", f"{TOKEN}\u00e9"])
+async def test_a_token_that_cannot_be_one_is_an_error(token: str) -> None:
+    with pytest.raises(InvalidRequest, match="no token has") as caught:
+        await connect({"BESTCHAT_URL": "http://127.0.0.1:1/", "BESTCHAT_TOKEN": token})
+    assert TOKEN not in str(caught.value)
+
+
+async def test_nobody_at_the_address_is_told_with_the_address_and_what_to_do() -> None:
+    connection = await connect({"BESTCHAT_URL": "http://127.0.0.1:1/", "BESTCHAT_TOKEN": TOKEN})
+    with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:1/bestchat/api/") as caught:
+        await connection.client.call(system.whoami, system.WhoAmI())
+    assert "unset BESTCHAT_URL and BESTCHAT_TOKEN" in caught.value.info.hint
+    await connection.client.close()

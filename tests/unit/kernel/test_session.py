@@ -23,7 +23,7 @@ from bestchat_kernel.session import (
     Question,
     Stored,
 )
-from bestchat_server_ext.api import conversations, turns
+from bestchat_server_ext.api import conversations, system, turns
 from bestchat_server_ext.api.frames import Snapshot
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.conversation import Conversation, ConversationState, Turn
@@ -34,6 +34,7 @@ from bestchat_server_ext.core.errors import (
     RateLimited,
     TurnCancelled,
     TurnInterrupted,
+    UnknownProcedure,
     UnknownProvider,
 )
 from bestchat_server_ext.core.ids import (
@@ -282,12 +283,31 @@ async def test_a_conversation_that_is_deleted_while_it_answers(session: ChatSess
 
 async def test_status(session: ChatSession) -> None:
     rows = dict(await session.status())
-    assert list(rows) == ["door", "place", "owner", "model", "conversation"]
+    facts = ["door", "place", "owner", "model", "conversation"]
+    assert list(rows) == [*facts, "data_dir", "default_model", "scripts_dir"]
     assert (rows["door"], rows["owner"]) == ("in-process", "local")
+    assert rows["default_model"] == "scripted/test  (from BESTCHAT_DEFAULT_MODEL)"
     assert rows["model"] == "scripted/test"
     result = await ask(session, "hello there")
     rows = dict(await session.status())
     assert rows["conversation"] == f"{result.conversation_id} (hello there)"
+
+
+async def test_the_status_of_an_older_server(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not know what is asked for; what it does tell is shown."""
+    client = (await session.connection()).client
+    call = client.call
+
+    async def older(procedure: Any, request: Any) -> Any:
+        if procedure is system.options:
+            raise UnknownProcedure("There is no such procedure.")
+        return await call(procedure, request)
+
+    monkeypatch.setattr(client, "call", older)
+    facts = ["door", "place", "owner", "model", "conversation"]
+    assert list(dict(await session.status())) == facts
 
 
 async def test_two_at_once_open_one_connection(session: ChatSession) -> None:
