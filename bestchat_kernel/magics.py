@@ -25,7 +25,16 @@ from bestchat_kernel.display import AnswerView
 from bestchat_kernel.failure import ChatFailed, ChatInterrupted
 from bestchat_kernel.loop import LoopThread, at_exit, loop_thread
 from bestchat_kernel.result import ChatResult
-from bestchat_kernel.session import Asked, Began, ChatSession, Grew, Progress, Question, Stored
+from bestchat_kernel.session import (
+    Asked,
+    Began,
+    ChatSession,
+    Grew,
+    Progress,
+    Question,
+    Restarted,
+    Stored,
+)
 from bestchat_kernel.stop import StopButton
 from bestchat_kernel.visible import one_line
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest, TurnCancelled
@@ -201,6 +210,7 @@ def _concluded(future: Future[ChatResult], view: _Viewer) -> ChatResult:
     except ChatError:
         view.finish("failed")
         raise
+    view.answered_by(result.model)
     view.finish(_CUT if result.finish_reason == "length" else "", result.usage)
     return result
 
@@ -243,9 +253,16 @@ class _Viewer:
                 self._view.add(text)
             case Stored(text=text):
                 self._view.replace(text)
+            case Restarted(model=model, reason=reason):
+                self._screen.note(f"note: the answer begins anew, from {model}: {one_line(reason)}")
             case Asked(execution=execution):
                 call = f"{execution.call.name} {execution.call.arguments}"
                 self._screen.note(f"waiting for approval: {one_line(call)}")
+
+    def answered_by(self, model: str) -> None:
+        """Name the model that gave the answer, which need not be the one that was asked."""
+        if model != self._model:
+            self._model, self._label = model, ""
 
     def tick(self) -> None:
         self._view.tick()

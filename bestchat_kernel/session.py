@@ -86,7 +86,15 @@ class Asked:
     execution: ToolExecution
 
 
-Progress = Began | Grew | Stored | Asked
+@dataclass(frozen=True)
+class Restarted:
+    """The answer begins anew: another model gives it, or the same one once more."""
+
+    model: str
+    reason: str
+
+
+Progress = Began | Grew | Stored | Asked | Restarted
 Sink = Callable[[Progress], None]
 
 
@@ -244,7 +252,7 @@ class ChatSession:
                 last = turn.answers[-1] if turn.answers else None
                 return ChatResult(
                     last.text if last else "",
-                    turn.model,
+                    (last and last.model) or turn.model,
                     turn.usage,
                     conversation_id,
                     turn.turn_id,
@@ -337,6 +345,10 @@ def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:
     match frame.event:
         case ev.MessageAdded(message=message):
             _take_message(turn, message, sink)
+        case ev.AttemptFailed(kept=False, turn_id=turn_id) as failed if turn_id == turn.turn_id:
+            turn.growing = None
+            sink(Stored(turn.text))
+            sink(Restarted(failed.next_model, failed.error.text))
         case ev.ToolProposed(execution=execution) if execution.turn_id == turn.turn_id:
             turn.proposed[execution.id] = execution
         case ev.ApprovalRequested(execution_id=key) if key in turn.proposed:

@@ -177,6 +177,7 @@ STORY: tuple[ev.Event, ...] = (
     ev.MessageAdded(FINAL),
     ev.TurnFinished(DONE),
     *_asked(FAILED, "And next year?", ANSWER),
+    ev.AttemptFailed(FAILED, 1, MODEL, BUSY, "anthropic/claude-sonnet-5", kept=False),
     ev.TurnFailed(FAILED, BUSY),
     *_asked(STOPPED, "Tell me a story.", _question(FAILED)),
     ev.CancelRequested(STOPPED),

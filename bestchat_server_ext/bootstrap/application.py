@@ -13,6 +13,7 @@ from bestchat_server_ext.bootstrap.observers import observers
 from bestchat_server_ext.bootstrap.providers import KEY_NAMES, providers
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import Disabled, NotInstalled
+from bestchat_server_ext.core.failover import Fallbacks
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.dispatch.dispatcher import Dispatcher
@@ -20,6 +21,7 @@ from bestchat_server_ext.ports.telemetry import Telemetry
 from bestchat_server_ext.ports.tool_host import ToolHost
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.failover import FailoverService
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.telemetry import FanOut
@@ -27,6 +29,7 @@ from bestchat_server_ext.services.tokens import TokenService
 from bestchat_server_ext.services.tools import ToolExecutor
 from bestchat_server_ext.services.turn_run import Wheel
 from bestchat_server_ext.services.turns import TurnService
+from bestchat_server_ext.services.usage import UsageService
 
 if TYPE_CHECKING:
     from bestchat_server_ext.adapters.storage_sql import Database
@@ -71,6 +74,7 @@ class Application:
     async def close(self) -> None:
         """Store what running turns have heard, and let go of everything."""
         await self._services.turns.close()
+        await self._services.usage.close()
         await self._services.providers.close()
         await self._database.close()
         await self.telemetry.close()
@@ -127,7 +131,8 @@ async def _assemble(
     )
     secrets = EnvSecrets(environ, hidden=() if site.user_keys else KEY_NAMES)
     bus = MemoryBus()
-    stream = StreamService(database.storage, bus, MemoryCache(clock), clock)
+    cache = MemoryCache(clock)
+    stream = StreamService(database.storage, bus, cache, clock)
     registry = ProviderRegistry(
         providers(settings, secrets, clock, site),
         secrets,
@@ -143,6 +148,7 @@ async def _assemble(
         ContextManager(),
         registry,
         executor,
+        FailoverService(registry, bus, cache, clock, _fallbacks(settings)),
         settings.step_limit,
         telemetry,
     )
@@ -153,12 +159,21 @@ async def _assemble(
         providers=registry,
         turns=TurnService(wheel),
         tokens=TokenService(database.tokens, clock),
+        usage=UsageService(database.usage, clock),
         options=loaded.options(),
         database=database.label,
         notices=database.notices,
     )
     services.turns.open()
     return Application(services, database, telemetry)
+
+
+def _fallbacks(settings: Settings) -> Fallbacks:
+    return Fallbacks(
+        outage=settings.fallback_models,
+        overflow=settings.fallback_models_overflow,
+        refused=settings.fallback_models_refused,
+    )
 
 
 def _load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None) -> Loaded:

@@ -38,7 +38,7 @@ from bestchat_server_ext.core.errors import (
     Unavailable,
     from_info,
 )
-from bestchat_server_ext.core.events import ConversationDeleted, Delta, Envelope
+from bestchat_server_ext.core.events import AttemptFailed, ConversationDeleted, Delta, Envelope
 from bestchat_server_ext.core.ids import ConversationId
 
 Request = TypeVar("Request", bound=msgspec.Struct)
@@ -287,6 +287,8 @@ class _Position:
                     return False
                 self.seq = seq
                 self.over = isinstance(event, ConversationDeleted)
+                if isinstance(event, AttemptFailed) and not event.kept:
+                    self.draft = None  # the answer begins anew
             case Delta(message_id=message_id, part=part, n=n):
                 have = self.draft
                 known = have is not None and have.message_id == message_id

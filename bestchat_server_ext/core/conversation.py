@@ -81,6 +81,8 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why it failed, if it did."""
     ended_at: datetime | None = None
     """When it ended, UTC."""
+    fallback: str | None = None
+    """The model that answers in its place since `model` failed; none, as long as it did not."""
 
     @property
     def active(self) -> bool:
@@ -236,6 +238,7 @@ def turn_of(event: ev.Event) -> TurnId | None:
             return message.turn_id
         case (
             ev.StepStarted()
+            | ev.AttemptFailed()
             | ev.TurnWaiting()
             | ev.TurnResumed()
             | ev.CancelRequested()
@@ -271,6 +274,9 @@ def apply_turn(turn: Turn, event: ev.Event, at: datetime) -> Turn:
             return msgspec.structs.replace(turn, usage=turn.usage + (message.usage or Usage()))
         case ev.StepStarted(step=step):
             return msgspec.structs.replace(turn, step=step, state="running")
+        case ev.AttemptFailed(next_model=model):
+            fallback = model if model != turn.model else None
+            return msgspec.structs.replace(turn, fallback=fallback)
         case ev.TurnWaiting():
             return msgspec.structs.replace(turn, state="waiting")
         case ev.TurnResumed():

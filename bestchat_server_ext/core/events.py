@@ -83,6 +83,23 @@ class StepStarted(msgspec.Struct, frozen=True, tag="step_started"):
     """The message that answer follows."""
 
 
+class AttemptFailed(msgspec.Struct, frozen=True, tag="attempt_failed"):
+    """A model did not answer a step, and another attempt follows."""
+
+    turn_id: TurnId
+    """The turn it belongs to."""
+    step: int
+    """The step that is asked again."""
+    model: str
+    """The model that failed."""
+    error: ErrorInfo
+    """Why."""
+    next_model: str
+    """The model that is asked now; the same one, where it is asked again."""
+    kept: bool = True
+    """Whether what had arrived of the answer stands. If not, its deltas begin anew."""
+
+
 class ToolProposed(msgspec.Struct, frozen=True, tag="tool_proposed"):
     """A model asked for a tool."""
 
@@ -184,6 +201,7 @@ Event = (
     | MessageAdded
     | TurnStarted
     | StepStarted
+    | AttemptFailed
     | ToolProposed
     | ApprovalRequested
     | ApprovalAnswered

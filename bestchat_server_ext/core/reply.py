@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from bestchat_server_ext.core.errors import ProviderError
+from bestchat_server_ext.core.errors import ProviderError, ProviderUnavailable
+from bestchat_server_ext.core.failover import Heard
 from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
@@ -33,6 +34,10 @@ class ReplyPart(msgspec.Struct, frozen=True):
 
     kind: PartKind
     text: str
+    signature: str = ""
+    """The provider's seal on reasoning."""
+    redacted: bool = False
+    """Whether the reasoning is hidden in its signature."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -56,6 +61,8 @@ class Growth(msgspec.Struct, frozen=True):
 class _GrowingPart(msgspec.Struct):
     kind: PartKind
     pieces: list[str]
+    signature: str = ""
+    redacted: bool = False
 
 
 class _GrowingCall(msgspec.Struct):
@@ -68,8 +75,8 @@ class ReplyBuilder:
     """Gathers the chunks of one step.
 
     Text and reasoning become parts in the order in which they first came; a change of kind
-    begins a new part. Pieces are kept apart, so that a reader who has seen some of them can be
-    given exactly the rest.
+    begins a new part, and so does a seal, which holds for the reasoning before it. Pieces are
+    kept apart, so that a reader who has seen some of them can be given exactly the rest.
     """
 
     def __init__(self) -> None:
@@ -88,9 +95,13 @@ class ReplyBuilder:
         """
         self._weigh(chunk)
         match chunk:
-            case TextChunk(text) | ReasoningChunk(text):
-                kind: PartKind = "text" if isinstance(chunk, TextChunk) else "reasoning"
-                return self._grow(kind, text)
+            case TextChunk(text):
+                return self._grow("text", text)
+            case ReasoningChunk(text):
+                growth = self._grow("reasoning", text)
+                if chunk.signature:
+                    self._seal(chunk)
+                return growth
             case ToolCallChunk():
                 call = self._calls.setdefault(chunk.index, _GrowingCall())
                 call.id = call.id or chunk.id
@@ -104,8 +115,10 @@ class ReplyBuilder:
 
     def _weigh(self, chunk: Chunk) -> None:
         match chunk:
-            case TextChunk(text) | ReasoningChunk(text):
+            case TextChunk(text):
                 self._characters += len(text)
+            case ReasoningChunk(text):
+                self._characters += len(text) + len(chunk.signature)
             case ToolCallChunk():
                 self._characters += len(chunk.name) + len(chunk.arguments)
             case _:
@@ -118,11 +131,28 @@ class ReplyBuilder:
     def _grow(self, kind: PartKind, text: str) -> Growth | None:
         if not text:
             return None
-        if not self._parts or self._parts[-1].kind != kind:
-            self._parts.append(_GrowingPart(kind, []))
-        pieces = self._parts[-1].pieces
+        pieces = self._open(kind).pieces
         pieces.append(text)
         return Growth(len(self._parts) - 1, kind, len(pieces), text)
+
+    def _open(self, kind: PartKind) -> _GrowingPart:
+        """The part that a piece of this kind belongs to."""
+        last = self._parts[-1] if self._parts else None
+        if last is None or last.kind != kind or last.signature:
+            last = _GrowingPart(kind, [])
+            self._parts.append(last)
+        return last
+
+    def _seal(self, chunk: ReasoningChunk) -> None:
+        """Close a part with its signature; one without text is kept all the same.
+
+        Hidden thoughts are a part of their own, whatever was thought aloud before them.
+        """
+        part = self._open("reasoning")
+        if chunk.redacted and part.pieces:
+            part = _GrowingPart("reasoning", [])
+            self._parts.append(part)
+        part.signature, part.redacted = chunk.signature, chunk.redacted
 
     def pieces_after(self, part: int, n: int) -> list[tuple[int, PartKind, int, int, str]]:
         """Everything beyond piece `n` of part `part`: (part, kind, first, last, text) per part."""
@@ -146,18 +176,35 @@ class ReplyBuilder:
 
     def partial(self) -> Reply:
         """What had arrived when the stream was cut: unfinished tool calls are left out."""
-        parts = tuple(ReplyPart(part.kind, "".join(part.pieces)) for part in self._parts)
+        parts = tuple(
+            ReplyPart(part.kind, "".join(part.pieces), part.signature, part.redacted)
+            for part in self._parts
+        )
         return Reply(parts, (), self._usage, None)
+
+    @property
+    def heard(self) -> Heard:
+        """What has arrived, as far as another attempt depends on it."""
+        sealed = bool(self._calls) or any(part.signature for part in self._parts)
+        return Heard(text=bool(self._parts), sealed=sealed)
+
+    @property
+    def edge(self) -> str:
+        """The white space at the end of the text so far."""
+        if not self._parts or self._parts[-1].kind != "text":
+            return ""
+        text = "".join(self._parts[-1].pieces)
+        return text[len(text.rstrip()) :]
 
     def finish(self) -> Reply:
         """The whole reply.
 
         Raises:
-            ProviderError: the stream ended without an answer: no text, no call, no reason.
+            ProviderUnavailable: the stream ended without an answer: no text, no call, no reason.
         """
         reply, calls = self.partial(), self._whole_calls()
         if not reply.parts and not calls and self._finish_reason is None:
-            raise ProviderError(
+            raise ProviderUnavailable(
                 "The provider closed the stream without an answer.", hint="Try again."
             )
         reason = self._finish_reason or ("tool_calls" if calls else "unknown")

@@ -89,6 +89,15 @@ class ModelFailed(msgspec.Struct, frozen=True):
     partial: Reply = Reply()
 
 
+class AttemptFailed(msgspec.Struct, frozen=True):
+    """A step's stream failed, and another attempt is about to be made."""
+
+    step: int
+    error: ErrorInfo
+    next_model: str
+    kept: bool = True
+
+
 class ApprovalGiven(msgspec.Struct, frozen=True):
     """A decision was stored for a call."""
 
@@ -125,6 +134,7 @@ Input = (
     Begin
     | ModelReplied
     | ModelFailed
+    | AttemptFailed
     | ApprovalGiven
     | ToolFinished
     | ToolLost
@@ -250,6 +260,9 @@ class TurnMachine:
                 if self._asking(step):
                     self._keep_partial(partial, at)
                     self._end(ev.TurnFailed(self.turn.id, error), at)
+            case AttemptFailed(step=step):
+                if self._asking(step):
+                    self._note_attempt(happened, at)
             case ApprovalGiven():
                 self._take_decision(happened, at)
             case ToolFinished(execution_id=key, result=result):
@@ -278,6 +291,11 @@ class TurnMachine:
         if self.turn.step <= 1:
             return self.turn.message_id
         return tool_message_id(self.turn.id, self.turn.step - 1)
+
+    @property
+    def _answering(self) -> str:
+        """The model that is being asked."""
+        return self.turn.fallback or self.turn.model
 
     @property
     def _only_waits(self) -> bool:
@@ -309,6 +327,13 @@ class TurnMachine:
         for position, call in enumerate(reply.calls):
             self._propose(call, position, at)
         self._advance(at)
+
+    def _note_attempt(self, failed: AttemptFailed, at: datetime) -> None:
+        model = self._answering
+        event = ev.AttemptFailed(
+            self.turn.id, failed.step, model, failed.error, failed.next_model, failed.kept
+        )
+        self._emit(event, at)
 
     def _take_decision(self, given: ApprovalGiven, at: datetime) -> None:
         execution = self.executions.get(given.execution_id)
@@ -469,7 +494,9 @@ class TurnMachine:
 
     def _add_answer(self, reply: Reply, at: datetime, *, partial: bool) -> None:
         parts: list[Part] = [
-            TextPart(part.text) if part.kind == "text" else ReasoningPart(part.text)
+            TextPart(part.text)
+            if part.kind == "text"
+            else ReasoningPart(part.text, part.signature, part.redacted)
             for part in reply.parts
         ]
         parts += [
@@ -484,7 +511,7 @@ class TurnMachine:
             created_at=at,
             turn_id=self.turn.id,
             step=self.turn.step,
-            model=self.turn.model,
+            model=self._answering,
             usage=reply.usage if reply.usage != Usage() else None,
             finish_reason=reply.finish_reason,
             partial=partial,

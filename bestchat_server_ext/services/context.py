@@ -35,4 +35,5 @@ class ContextManager:
             model=model,
             messages=state.branch(leaf),
             tools=tuple(sorted(tools, key=lambda tool: tool.name)),
+            owner=state.conversation.owner,
         )

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Literal
 
 from bestchat_server_ext.core.events import Delta, Event, MessageAdded
+from bestchat_server_ext.core.failover import Heard
 from bestchat_server_ext.core.ids import ConversationId, MessageId, TurnId
 from bestchat_server_ext.core.models import Chunk, ReasoningChunk, TextChunk
 from bestchat_server_ext.core.reply import Reply, ReplyBuilder
@@ -42,6 +43,21 @@ class Draft:
         self._first_delta: Callable[[], None] | None = None
         self.changed = False
         """Whether something was published since this flag was last taken down."""
+        self._edge = ""
+
+    def begin_again(self, *, kept: bool) -> None:
+        """Get ready for another attempt: it continues what has arrived, or begins anew."""
+        if kept:
+            self._edge = self._builder.edge
+        else:
+            self._builder = ReplyBuilder()
+            self.changed = True
+        self._pending = []
+
+    @property
+    def heard(self) -> Heard:
+        """What has arrived so far, as far as another attempt depends on it."""
+        return self._builder.heard
 
     async def fill(
         self,
@@ -73,11 +89,22 @@ class Draft:
     def _take(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
             if isinstance(chunk, TextChunk | ReasoningChunk):
-                self._pending.append(chunk)
+                self._pending.append(self._joined(chunk) if self._edge else chunk)
             else:
                 self._builder.add(chunk)
         if self._pending:
             self._arrived.set()
+
+    def _joined(self, chunk: TextChunk | ReasoningChunk) -> TextChunk | ReasoningChunk:
+        """The first piece of a continuation, without white space that stands there already.
+
+        Providers refuse a prefilled answer that ends in white space, so that it was asked for
+        without, and the model says it again.
+        """
+        edge, self._edge = self._edge, ""
+        if isinstance(chunk, TextChunk) and chunk.text.startswith(edge):
+            return TextChunk(chunk.text[len(edge) :])
+        return chunk
 
     async def _pump(self, bus: Bus, clock: Clock) -> None:
         while True:

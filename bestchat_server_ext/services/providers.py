@@ -124,6 +124,11 @@ class ProviderRegistry:
             )
         return ref
 
+    async def usable(self, owner: OwnerId, ref: ModelRef) -> bool:  # noqa: ARG002  keys are per owner
+        """Whether a model can be asked at all: its provider is here, permitted and has its key."""
+        entry = self._entries.get(ref.provider)
+        return entry is not None and self._configured(entry) and self._site.permits_model(ref)
+
     async def _default(self, owner: OwnerId) -> ModelRef:
         """The default: configured, else last used, else the only provider with one."""
         if self._default_model is not None:
@@ -157,9 +162,17 @@ class ProviderRegistry:
             return False
         return self._site.permits_model(ModelRef(entry.name, entry.default))
 
+    def facts(self, ref: ModelRef) -> ModelFacts:
+        """What is known of a model.
+
+        Raises:
+            UnknownProvider: there is no such provider.
+        """
+        return self._entry(ref).provider.facts(ref.model)
+
     def label(self, ref: ModelRef) -> str:
         """What to show beside a model's name."""
-        return self._entry(ref).provider.facts(ref.model).label
+        return self.facts(ref).label
 
     async def list(self, owner: OwnerId, *, known_only: bool = False) -> ModelList:
         """All models of configured providers. One that fails to answer is left out."""

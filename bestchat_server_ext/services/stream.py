@@ -16,6 +16,7 @@ from bestchat_server_ext.api.frames import CaughtUp, DraftPosition, ServerFrame,
 from bestchat_server_ext.core.conversation import ConversationState, SeqGap, reduce
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
+    AttemptFailed,
     CancelRequested,
     ConversationDeleted,
     Delta,
@@ -280,8 +281,11 @@ class _Reader:
         if envelope.seq <= (self.seq or 0):
             return False
         self.seq = envelope.seq
-        if isinstance(envelope.event, MessageAdded):
-            self.complete.add(envelope.event.message.id)
+        match envelope.event:
+            case MessageAdded(message=message):
+                self.complete.add(message.id)
+            case AttemptFailed(kept=False):
+                self._message_id = None  # its pieces are counted from the beginning again
         return True
 
     def wants_delta(self, delta: Delta) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from bestchat_server_ext.core import turn as machine
@@ -38,6 +39,7 @@ from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Stor
 from bestchat_server_ext.ports.telemetry import TOOL_FAILED, Telemetry
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.draft import Draft
+from bestchat_server_ext.services.failover import FailoverService, Step
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import REPLAY_LIMIT, StreamService, control_topic
 from bestchat_server_ext.services.telemetry import FanOut, TurnWatch
@@ -56,27 +58,29 @@ Happening = Callable[[], Awaitable[machine.Input | None]]
 """Something in the inbox: what has to be done before it is an input, if it is one at all."""
 
 
+@dataclass(frozen=True)
 class Wheel:
-    """What every run needs: the services around it, and the rules it goes by."""
+    """What every run needs: the services around it, and the rules it goes by.
 
-    def __init__(
-        self,
-        storage: Storage,
-        stream: StreamService,
-        context: ContextManager,
-        providers: ProviderRegistry,
-        tools: ToolExecutor,
-        step_limit: int = machine.STEP_LIMIT,
-        telemetry: Telemetry | None = None,
-    ) -> None:
-        """Gather them; without `telemetry`, nobody is told."""
-        self.storage = storage
-        self.stream = stream
-        self.context = context
-        self.providers = providers
-        self.tools = tools
-        self.step_limit = step_limit
-        self.telemetry = telemetry or FanOut()
+    Attributes:
+        storage: where turns and leases are.
+        stream: where events go, and readers listen.
+        context: makes requests.
+        providers: knows the models.
+        tools: knows the tools, and runs them.
+        failover: gets a step answered.
+        step_limit: how many requests to a model a turn may make.
+        telemetry: who is told what happens.
+    """
+
+    storage: Storage
+    stream: StreamService
+    context: ContextManager
+    providers: ProviderRegistry
+    tools: ToolExecutor
+    failover: FailoverService
+    step_limit: int = machine.STEP_LIMIT
+    telemetry: Telemetry = field(default_factory=FanOut)
 
     def watch(self, turn: Turn) -> TurnWatch:
         """Tells those who observe of a turn."""
@@ -319,15 +323,36 @@ class TurnRun:
     async def _stream(
         self, command: machine.AskModel, draft: Draft, first_delta: Callable[[], None]
     ) -> Reply:
-        """Ask the model, and publish its answer while it comes."""
-        wheel = self._wheel
-        ref = ModelRef.parse(self._machine.turn.model)
+        """Ask the model, or those that stand in for it, and publish the answer while it comes."""
+        wheel, turn = self._wheel, self._machine.turn
+        ref = ModelRef.parse(turn.fallback or turn.model)
         state: ConversationState = await wheel.stream.state(self.conversation_id)
         specs = tuple(wheel.tools.specs().values())
         request = wheel.context.project(state, command.parent_id, ref, specs)
         wheel.stream.open_draft(draft)
-        chunks = wheel.providers.provider(ref).stream(request)
-        return await draft.fill(chunks, wheel.stream.bus, wheel.stream.clock, first_delta)
+        step = Step(
+            turn=turn,
+            owner=state.conversation.owner,
+            request=request,
+            draft=draft,
+            first_delta=first_delta,
+            report=self._report,
+        )
+        return await wheel.failover.answer(step)
+
+    async def _report(self, failed: machine.AttemptFailed) -> None:
+        """Have a failed attempt stored, before the next one is made."""
+        stored = asyncio.get_running_loop().create_future()
+
+        async def make() -> None:
+            try:
+                await self._feed(failed)
+            finally:
+                if not stored.done():  # whoever waited may have been stopped meanwhile
+                    stored.set_result(None)
+
+        self._post(make)
+        await stored
 
     async def _stop_asking(self) -> Reply:
         """Close the stream at once; give what had arrived."""

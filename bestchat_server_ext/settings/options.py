@@ -94,6 +94,14 @@ def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _references(models: tuple[str, ...]) -> tuple[str, ...]:
+    for text in models:
+        provider, slash, model = text.partition("/")
+        if not (provider and slash and model):
+            raise ValueError(f"{text!r} is no model reference: write provider/model")
+    return models
+
+
 def _listed(value: Any) -> Any:  # noqa: ANN401  whatever was configured
     """A list, from a JSON array or from text with commas."""
     if not isinstance(value, str):
@@ -138,6 +146,27 @@ class Settings(BaseModel):
         str,
         Field(description="Model reference of the model that answers when none is named."),
     ] = ""
+    fallback_models: Annotated[
+        tuple[Text, ...],
+        Listed,
+        AfterValidator(_references),
+        Field(
+            description="Model references of the models that stand in, in this order, where a "
+            "provider is down, busy or refuses its key."
+        ),
+    ] = ()
+    fallback_models_overflow: Annotated[
+        tuple[Text, ...],
+        Listed,
+        AfterValidator(_references),
+        Field(description="Those that stand in where a conversation is too long for its model."),
+    ] = ()
+    fallback_models_refused: Annotated[
+        tuple[Text, ...],
+        Listed,
+        AfterValidator(_references),
+        Field(description="Those that stand in where a content policy refused the prompt."),
+    ] = ()
     allowed_models: Annotated[
         tuple[Text, ...],
         Listed,

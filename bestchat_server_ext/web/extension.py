@@ -174,6 +174,9 @@ OPTIONS = (
     "database_url",
     "database_pool_size",
     "default_model",
+    "fallback_models",
+    "fallback_models_overflow",
+    "fallback_models_refused",
     "scripts_dir",
     "step_limit",
     "server_url",
@@ -197,6 +200,9 @@ class BestChat(ExtensionApp):
     )
     database_pool_size = AnyTrait(help="Connections to PostgreSQL.").tag(config=True)
     default_model = AnyTrait(help="Model that answers when none is named.").tag(config=True)
+    fallback_models = AnyTrait(help="Models that stand in for one that is down.").tag(config=True)
+    fallback_models_overflow = AnyTrait(help="Those for what is too long.").tag(config=True)
+    fallback_models_refused = AnyTrait(help="Those for what a policy refused.").tag(config=True)
     scripts_dir = AnyTrait(help="Folder of scripts for the provider `scripted`.").tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
     server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)

@@ -15,9 +15,9 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
     "conversation": {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 34,
+      "seq": 35,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:34Z",
+      "updated_at": "2026-11-23T09:30:35Z",
       "title": "Sales of the autumn",
       "label": "reports/sales.ipynb"
     },
@@ -216,7 +216,8 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "hint": "Try again later.",
           "retry_after": 12.5
         },
-        "ended_at": "2026-11-23T09:30:24Z"
+        "ended_at": "2026-11-23T09:30:25Z",
+        "fallback": "anthropic/claude-sonnet-5"
       },
       "01a207be-1ef0-7000-8000-00000000001e": {
         "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -224,12 +225,12 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "cell-001e",
         "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:26Z",
+        "started_at": "2026-11-23T09:30:27Z",
         "state": "cancelled",
         "step": 1,
         "cancelling": true,
         "usage": {},
-        "ended_at": "2026-11-23T09:30:30Z"
+        "ended_at": "2026-11-23T09:30:31Z"
       },
       "01a207be-4600-7000-8000-000000000028": {
         "id": "01a207be-4600-7000-8000-000000000028",
@@ -237,10 +238,10 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "cell-0028",
         "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:32Z",
+        "started_at": "2026-11-23T09:30:33Z",
         "state": "interrupted",
         "step": 1,
-        "ended_at": "2026-11-23T09:30:34Z"
+        "ended_at": "2026-11-23T09:30:35Z"
       }
     },
     "executions": {
@@ -715,11 +716,33 @@ export const stepStarted3: components["schemas"]["Envelope"] = {
   }
 };
 
-export const turnFailed1: components["schemas"]["Envelope"] = {
+export const attemptFailed1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
   "seq": 24,
   "at": "2026-11-23T09:30:24Z",
+  "event": {
+    "type": "attempt_failed",
+    "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
+    "step": 1,
+    "model": "openai/gpt-5-mini",
+    "error": {
+      "code": "rate_limited",
+      "kind": "upstream",
+      "text": "The provider asks to wait.",
+      "hint": "Try again later.",
+      "retry_after": 12.5
+    },
+    "next_model": "anthropic/claude-sonnet-5",
+    "kept": false
+  }
+};
+
+export const turnFailed1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 25,
+  "at": "2026-11-23T09:30:25Z",
   "event": {
     "type": "turn_failed",
     "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -736,8 +759,8 @@ export const turnFailed1: components["schemas"]["Envelope"] = {
 export const messageAdded6: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 25,
-  "at": "2026-11-23T09:30:25Z",
+  "seq": 26,
+  "at": "2026-11-23T09:30:26Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -759,8 +782,8 @@ export const messageAdded6: components["schemas"]["Envelope"] = {
 export const turnStarted3: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 26,
-  "at": "2026-11-23T09:30:26Z",
+  "seq": 27,
+  "at": "2026-11-23T09:30:27Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -774,8 +797,8 @@ export const turnStarted3: components["schemas"]["Envelope"] = {
 export const stepStarted4: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 27,
-  "at": "2026-11-23T09:30:27Z",
+  "seq": 28,
+  "at": "2026-11-23T09:30:28Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -788,8 +811,8 @@ export const stepStarted4: components["schemas"]["Envelope"] = {
 export const cancelRequested1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 28,
-  "at": "2026-11-23T09:30:28Z",
+  "seq": 29,
+  "at": "2026-11-23T09:30:29Z",
   "event": {
     "type": "cancel_requested",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
@@ -799,8 +822,8 @@ export const cancelRequested1: components["schemas"]["Envelope"] = {
 export const messageAdded7: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 29,
-  "at": "2026-11-23T09:30:29Z",
+  "seq": 30,
+  "at": "2026-11-23T09:30:30Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -825,8 +848,8 @@ export const messageAdded7: components["schemas"]["Envelope"] = {
 export const turnCancelled1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 30,
-  "at": "2026-11-23T09:30:30Z",
+  "seq": 31,
+  "at": "2026-11-23T09:30:31Z",
   "event": {
     "type": "turn_cancelled",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
@@ -836,8 +859,8 @@ export const turnCancelled1: components["schemas"]["Envelope"] = {
 export const messageAdded8: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 31,
-  "at": "2026-11-23T09:30:31Z",
+  "seq": 32,
+  "at": "2026-11-23T09:30:32Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -859,8 +882,8 @@ export const messageAdded8: components["schemas"]["Envelope"] = {
 export const turnStarted4: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 32,
-  "at": "2026-11-23T09:30:32Z",
+  "seq": 33,
+  "at": "2026-11-23T09:30:33Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207be-4600-7000-8000-000000000028",
@@ -874,8 +897,8 @@ export const turnStarted4: components["schemas"]["Envelope"] = {
 export const stepStarted5: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 33,
-  "at": "2026-11-23T09:30:33Z",
+  "seq": 34,
+  "at": "2026-11-23T09:30:34Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207be-4600-7000-8000-000000000028",
@@ -888,8 +911,8 @@ export const stepStarted5: components["schemas"]["Envelope"] = {
 export const turnInterrupted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 34,
-  "at": "2026-11-23T09:30:34Z",
+  "seq": 35,
+  "at": "2026-11-23T09:30:35Z",
   "event": {
     "type": "turn_interrupted",
     "turn_id": "01a207be-4600-7000-8000-000000000028"
@@ -899,8 +922,8 @@ export const turnInterrupted1: components["schemas"]["Envelope"] = {
 export const conversationDeleted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 35,
-  "at": "2026-11-23T09:30:35Z",
+  "seq": 36,
+  "at": "2026-11-23T09:30:36Z",
   "event": {
     "type": "conversation_deleted"
   }
@@ -921,13 +944,13 @@ export const delta1: components["schemas"]["Delta"] = {
 export const caughtUp1: components["schemas"]["CaughtUp"] = {
   "type": "caught_up",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 34
+  "seq": 35
 };
 
 export const heartbeat1: components["schemas"]["Heartbeat"] = {
   "type": "heartbeat",
   "seqs": {
-    "01a207bd-a9c0-7000-8000-000000000000": 34
+    "01a207bd-a9c0-7000-8000-000000000000": 35
   }
 };
 
@@ -954,7 +977,7 @@ export const subscribe1: components["schemas"]["Subscribe"] = {
 export const subscribe2: components["schemas"]["Subscribe"] = {
   "type": "subscribe",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "after": 34,
+  "after": 35,
   "draft": {
     "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
     "part": 0,
@@ -1054,9 +1077,9 @@ export const listOptions1: components["schemas"]["ListOptions"] = {};
 export const conversation1: components["schemas"]["Conversation"] = {
   "id": "01a207bd-a9c0-7000-8000-000000000000",
   "owner": "local",
-  "seq": 34,
+  "seq": 35,
   "created_at": "2026-11-23T09:30:01Z",
-  "updated_at": "2026-11-23T09:30:34Z",
+  "updated_at": "2026-11-23T09:30:35Z",
   "title": "Sales of the autumn",
   "label": "reports/sales.ipynb"
 };
@@ -1065,9 +1088,9 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 34,
+    "seq": 35,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:34Z",
+    "updated_at": "2026-11-23T09:30:35Z",
     "title": "Sales of the autumn",
     "label": "reports/sales.ipynb"
   },
@@ -1266,7 +1289,8 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "hint": "Try again later.",
         "retry_after": 12.5
       },
-      "ended_at": "2026-11-23T09:30:24Z"
+      "ended_at": "2026-11-23T09:30:25Z",
+      "fallback": "anthropic/claude-sonnet-5"
     },
     "01a207be-1ef0-7000-8000-00000000001e": {
       "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -1274,12 +1298,12 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "cell-001e",
       "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:26Z",
+      "started_at": "2026-11-23T09:30:27Z",
       "state": "cancelled",
       "step": 1,
       "cancelling": true,
       "usage": {},
-      "ended_at": "2026-11-23T09:30:30Z"
+      "ended_at": "2026-11-23T09:30:31Z"
     },
     "01a207be-4600-7000-8000-000000000028": {
       "id": "01a207be-4600-7000-8000-000000000028",
@@ -1287,10 +1311,10 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "cell-0028",
       "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:32Z",
+      "started_at": "2026-11-23T09:30:33Z",
       "state": "interrupted",
       "step": 1,
-      "ended_at": "2026-11-23T09:30:34Z"
+      "ended_at": "2026-11-23T09:30:35Z"
     }
   },
   "executions": {
@@ -1347,9 +1371,9 @@ export const conversationPage1: components["schemas"]["ConversationPage"] = {
     {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 34,
+      "seq": 35,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:34Z",
+      "updated_at": "2026-11-23T09:30:35Z",
       "title": "Sales of the autumn",
       "label": "reports/sales.ipynb"
     }
@@ -1401,7 +1425,8 @@ export const turn2: components["schemas"]["Turn"] = {
     "hint": "Try again later.",
     "retry_after": 12.5
   },
-  "ended_at": "2026-11-23T09:30:24Z"
+  "ended_at": "2026-11-23T09:30:25Z",
+  "fallback": "anthropic/claude-sonnet-5"
 };
 
 export const turn3: components["schemas"]["Turn"] = {
@@ -1410,12 +1435,12 @@ export const turn3: components["schemas"]["Turn"] = {
   "request_id": "cell-001e",
   "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:26Z",
+  "started_at": "2026-11-23T09:30:27Z",
   "state": "cancelled",
   "step": 1,
   "cancelling": true,
   "usage": {},
-  "ended_at": "2026-11-23T09:30:30Z"
+  "ended_at": "2026-11-23T09:30:31Z"
 };
 
 export const turn4: components["schemas"]["Turn"] = {
@@ -1424,10 +1449,10 @@ export const turn4: components["schemas"]["Turn"] = {
   "request_id": "cell-0028",
   "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:32Z",
+  "started_at": "2026-11-23T09:30:33Z",
   "state": "interrupted",
   "step": 1,
-  "ended_at": "2026-11-23T09:30:34Z"
+  "ended_at": "2026-11-23T09:30:35Z"
 };
 
 export const pendingApprovals1: components["schemas"]["PendingApprovals"] = {
@@ -1503,8 +1528,8 @@ export const replay1: components["schemas"]["Replay"] = {
     {
       "type": "event",
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-      "seq": 33,
-      "at": "2026-11-23T09:30:33Z",
+      "seq": 34,
+      "at": "2026-11-23T09:30:34Z",
       "event": {
         "type": "step_started",
         "turn_id": "01a207be-4600-7000-8000-000000000028",
@@ -1516,28 +1541,28 @@ export const replay1: components["schemas"]["Replay"] = {
     {
       "type": "event",
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-      "seq": 34,
-      "at": "2026-11-23T09:30:34Z",
+      "seq": 35,
+      "at": "2026-11-23T09:30:35Z",
       "event": {
         "type": "turn_interrupted",
         "turn_id": "01a207be-4600-7000-8000-000000000028"
       }
     }
   ],
-  "seq": 34,
+  "seq": 35,
   "snapshot": null
 };
 
 export const replay2: components["schemas"]["Replay"] = {
   "events": [],
-  "seq": 34,
+  "seq": 35,
   "snapshot": {
     "conversation": {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 34,
+      "seq": 35,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:34Z",
+      "updated_at": "2026-11-23T09:30:35Z",
       "title": "Sales of the autumn",
       "label": "reports/sales.ipynb"
     },
@@ -1736,7 +1761,8 @@ export const replay2: components["schemas"]["Replay"] = {
           "hint": "Try again later.",
           "retry_after": 12.5
         },
-        "ended_at": "2026-11-23T09:30:24Z"
+        "ended_at": "2026-11-23T09:30:25Z",
+        "fallback": "anthropic/claude-sonnet-5"
       },
       "01a207be-1ef0-7000-8000-00000000001e": {
         "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -1744,12 +1770,12 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "cell-001e",
         "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:26Z",
+        "started_at": "2026-11-23T09:30:27Z",
         "state": "cancelled",
         "step": 1,
         "cancelling": true,
         "usage": {},
-        "ended_at": "2026-11-23T09:30:30Z"
+        "ended_at": "2026-11-23T09:30:31Z"
       },
       "01a207be-4600-7000-8000-000000000028": {
         "id": "01a207be-4600-7000-8000-000000000028",
@@ -1757,10 +1783,10 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "cell-0028",
         "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:32Z",
+        "started_at": "2026-11-23T09:30:33Z",
         "state": "interrupted",
         "step": 1,
-        "ended_at": "2026-11-23T09:30:34Z"
+        "ended_at": "2026-11-23T09:30:35Z"
       }
     },
     "executions": {
@@ -1817,7 +1843,7 @@ export const streamed1: components["schemas"]["Streamed"] = {
   "frame": {
     "type": "caught_up",
     "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-    "seq": 34
+    "seq": 35
   }
 };
 
@@ -1938,6 +1964,7 @@ export const identity1: components["schemas"]["Identity"] = {
     "conversations:read",
     "conversations:write",
     "models:read",
+    "providers:write",
     "system:read",
     "tokens",
     "turns"
@@ -1997,6 +2024,7 @@ export const serverFrames: components["schemas"]["ServerFrame"][] = [
   messageAdded5,
   turnStarted2,
   stepStarted3,
+  attemptFailed1,
   turnFailed1,
   messageAdded6,
   turnStarted3,

@@ -22,6 +22,8 @@ function subject(event: ConversationEvent): string {
       return event.message.id;
     case "step_started":
       return event.message_id;
+    case "attempt_failed":
+      return event.next_model;
     case "tool_proposed":
       return event.execution.id;
     case "approval_requested":

@@ -30,6 +30,7 @@ from bestchat_server_ext.client.remote import RemoteClient
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.access import EVERY_SCOPE
 from bestchat_server_ext.core.conversation import ConversationState, Turn
+from bestchat_server_ext.core.failover import Fallbacks
 from bestchat_server_ext.core.ids import LOCAL_OWNER, ConversationId, RequestId, TokenId, TurnId
 from bestchat_server_ext.core.messages import ToolResultPart
 from bestchat_server_ext.core.tokens import digest, new_token
@@ -38,12 +39,14 @@ from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.failover import FailoverService
 from bestchat_server_ext.services.providers import ProviderEntry, ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.tokens import TokenService
 from bestchat_server_ext.services.tools import ToolExecutor
 from bestchat_server_ext.services.turn_run import Wheel
 from bestchat_server_ext.services.turns import TurnService
+from bestchat_server_ext.services.usage import UsageService
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.web.door import Door, TokenAuthenticator
 from bestchat_server_ext.web.routes import routes
@@ -171,14 +174,19 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             capacity: int = 1000,
             rules: Sequence[Any] = (),
             origin: int = 0,
+            fallbacks: Fallbacks = Fallbacks(),  # noqa: B008  it is frozen
+            others: Sequence[ProviderEntry] = (),
         ) -> House:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
             stream = StreamService(database.storage, MemoryBus(capacity), MemoryCache(clock), clock)
-            entries = [ProviderEntry("scripted", ScriptedProvider(scripts_dir, clock))]
+            entries = [ProviderEntry("scripted", ScriptedProvider(scripts_dir, clock)), *others]
             providers = ProviderRegistry(entries, EnvSecrets({}), database.storage, "scripted/echo")
             tools = ToolExecutor([FunctionTools(functions)], rules)
-            wheel = Wheel(database.storage, stream, ContextManager(), providers, tools)
+            failover = FailoverService(
+                providers, stream.bus, MemoryCache(clock), clock, fallbacks, jitter=lambda: 1.0
+            )
+            wheel = Wheel(database.storage, stream, ContextManager(), providers, tools, failover)
             services = Services(
                 storage=database.storage,
                 stream=stream,
@@ -186,6 +194,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 providers=providers,
                 turns=TurnService(wheel),
                 tokens=TokenService(database.tokens, clock),
+                usage=UsageService(database.usage, clock),
             )
             application = Application(services, database)
             stack.push_async_callback(application.close)

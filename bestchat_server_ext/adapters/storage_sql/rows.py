@@ -16,9 +16,12 @@ from bestchat_server_ext.core.conversation import Conversation, Turn
 from bestchat_server_ext.core.events import Envelope, Event
 from bestchat_server_ext.core.ids import ConversationId, OwnerId
 from bestchat_server_ext.core.messages import Message
+from bestchat_server_ext.core.models import Usage
 from bestchat_server_ext.core.tools import ToolExecution
+from bestchat_server_ext.ports.provider_configs import ProviderConfig
 from bestchat_server_ext.ports.storage import Lease
 from bestchat_server_ext.ports.tokens import TokenRecord
+from bestchat_server_ext.ports.usage import UsageEntry, UsageSums
 
 Row = Mapping[Any, Any]
 Values = dict[str, Any]
@@ -100,6 +103,11 @@ def token(row: Row) -> TokenRecord:
     return _value(row, TokenRecord, scopes=scopes)
 
 
+def provider_config(row: Row) -> ProviderConfig:
+    """The settings in a row of `provider_configs`. Such as only a newer version knows are left."""
+    return _value(row, ProviderConfig)
+
+
 def message_values(conversation_id: ConversationId, item: Message, seq: int) -> Values:
     """The row of a message."""
     fields = msgspec.structs.asdict(item)
@@ -119,7 +127,7 @@ def turn_values(row: LeasedTurn) -> Values:
 
 def turn_changes(row: LeasedTurn) -> Values:
     """What events can have changed in the row of a turn."""
-    changing = ("state", "step", "cancelling", "usage", "error", "ended_at")
+    changing = ("state", "step", "cancelling", "usage", "error", "ended_at", "fallback")
     values = {name: getattr(row.turn, name) for name in changing} | lease_values(row)
     return values | {"partial": None} if row.answered else values
 
@@ -159,3 +167,23 @@ def event_values(item: Envelope) -> Values:
 def token_values(record: TokenRecord) -> Values:
     """The row of a token."""
     return {**msgspec.structs.asdict(record), "scopes": sorted(record.scopes)}
+
+
+def provider_config_values(config: ProviderConfig) -> Values:
+    """The row of a provider's settings."""
+    return msgspec.structs.asdict(config)
+
+
+def usage_values(entry: UsageEntry) -> Values:
+    """The row of an entry."""
+    fields = msgspec.structs.asdict(entry)
+    del fields["usage"]
+    model = {"provider": entry.model.provider, "model": entry.model.model}
+    return {**fields, **msgspec.structs.asdict(entry.usage), **model, "id": entry.id}
+
+
+def usage_sums(row: Row) -> UsageSums:
+    """Sums over rows of `usage_logs`."""
+    usage = {name: row[name] for name in Usage.__struct_fields__}
+    sums = {name: value for name, value in row.items() if name not in usage}
+    return UsageSums(**sums, usage=Usage(**usage))

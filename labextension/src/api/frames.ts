@@ -38,6 +38,7 @@ const EVENT_TYPES: Record<ConversationEvent["type"], true> = {
   message_added: true,
   turn_started: true,
   step_started: true,
+  attempt_failed: true,
   tool_proposed: true,
   approval_requested: true,
   approval_answered: true,

@@ -498,6 +498,29 @@ export interface components {
              */
             type: "approval_requested";
         };
+        /** @description A model did not answer a step, and another attempt follows. */
+        AttemptFailed: {
+            /** @description Why. */
+            error: components["schemas"]["ErrorInfo"];
+            /**
+             * @description Whether what had arrived of the answer stands. If not, its deltas begin anew.
+             * @default true
+             */
+            kept?: boolean;
+            /** @description The model that failed. */
+            model: string;
+            /** @description The model that is asked now; the same one, where it is asked again. */
+            next_model: string;
+            /** @description The step that is asked again. */
+            step: number;
+            /** @description The turn it belongs to. */
+            turn_id: string;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "attempt_failed";
+        };
         /** @description Somebody pressed Stop. */
         CancelRequested: {
             /** @description The turn that is to end. */
@@ -777,7 +800,7 @@ export interface components {
             /** @description One sentence for a person. */
             text: string;
         };
-        Event: components["schemas"]["ConversationCreated"] | components["schemas"]["ConversationRenamed"] | components["schemas"]["ConversationDeleted"] | components["schemas"]["MessageAdded"] | components["schemas"]["TurnStarted"] | components["schemas"]["StepStarted"] | components["schemas"]["ToolProposed"] | components["schemas"]["ApprovalRequested"] | components["schemas"]["ApprovalAnswered"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["TurnWaiting"] | components["schemas"]["TurnResumed"] | components["schemas"]["CancelRequested"] | components["schemas"]["TurnFinished"] | components["schemas"]["TurnFailed"] | components["schemas"]["TurnCancelled"] | components["schemas"]["TurnInterrupted"];
+        Event: components["schemas"]["ConversationCreated"] | components["schemas"]["ConversationRenamed"] | components["schemas"]["ConversationDeleted"] | components["schemas"]["MessageAdded"] | components["schemas"]["TurnStarted"] | components["schemas"]["StepStarted"] | components["schemas"]["AttemptFailed"] | components["schemas"]["ToolProposed"] | components["schemas"]["ApprovalRequested"] | components["schemas"]["ApprovalAnswered"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["TurnWaiting"] | components["schemas"]["TurnResumed"] | components["schemas"]["CancelRequested"] | components["schemas"]["TurnFinished"] | components["schemas"]["TurnFailed"] | components["schemas"]["TurnCancelled"] | components["schemas"]["TurnInterrupted"];
         /** @description Read a whole conversation. */
         GetConversation: {
             /** @description Which one. */
@@ -1210,7 +1233,7 @@ export interface components {
          * @description What a credential may be used for.
          * @enum {string}
          */
-        Scope: "approvals" | "conversations:delete" | "conversations:read" | "conversations:write" | "models:read" | "system:read" | "tokens" | "turns";
+        Scope: "approvals" | "conversations:delete" | "conversations:read" | "conversations:write" | "models:read" | "providers:write" | "system:read" | "tokens" | "turns";
         ServerFrame: components["schemas"]["Welcome"] | components["schemas"]["Snapshot"] | components["schemas"]["Envelope"] | components["schemas"]["Delta"] | components["schemas"]["CaughtUp"] | components["schemas"]["Heartbeat"] | components["schemas"]["Problem"];
         /** @description The whole conversation: forget what you had of it. */
         Snapshot: {
@@ -1501,6 +1524,11 @@ export interface components {
              * @default null
              */
             error?: components["schemas"]["ErrorInfo"] | null;
+            /**
+             * @description The model that answers in its place since `model` failed; none, as long as it did not.
+             * @default null
+             */
+            fallback?: string | null;
             /** @description Names it. */
             id: string;
             /** @description The user message that it answers. */

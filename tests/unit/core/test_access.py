@@ -172,6 +172,6 @@ class TestWhateverIsAsked:
             assert scope.value in caught.value.info.text
 
 
-def test_kernels_make_no_tokens_and_delete_nothing() -> None:
+def test_kernels_make_no_tokens_touch_no_keys_and_delete_nothing() -> None:
     denied = EVERY_SCOPE - KERNEL_SCOPES
-    assert denied == {Scope.TOKENS, Scope.CONVERSATIONS_DELETE}
+    assert denied == {Scope.TOKENS, Scope.PROVIDERS_WRITE, Scope.CONVERSATIONS_DELETE}

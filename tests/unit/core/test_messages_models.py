@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.errors import ErrorInfo, InvalidRequest
 from bestchat_server_ext.core.messages import (
+    ImagePart,
     Message,
     Part,
     ReasoningPart,
@@ -18,7 +19,7 @@ from bestchat_server_ext.core.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from bestchat_server_ext.core.models import FinishReason, ModelFacts, ModelRef, Usage
+from bestchat_server_ext.core.models import FinishReason, ModelFacts, ModelRef, Prices, Usage
 from bestchat_server_ext.core.tools import (
     Decision,
     ExecutionState,
@@ -33,7 +34,7 @@ from bestchat_server_ext.core.tools import (
 texts = st.text(max_size=8)
 counts = st.integers(0, 10**9)
 moments = st.datetimes(timezones=st.just(UTC))
-usages = st.builds(Usage, counts, counts, counts, counts)
+usages = st.builds(Usage, counts, counts, counts, counts, counts)
 calls = st.builds(ToolCall, texts, texts, texts)
 results = st.builds(ToolResult, texts, st.booleans())
 decisions = st.builds(
@@ -53,7 +54,8 @@ executions = st.builds(
 )
 parts = st.one_of(
     st.builds(TextPart, texts),
-    st.builds(ReasoningPart, texts),
+    st.builds(ImagePart, texts, st.binary(max_size=8)),
+    st.builds(ReasoningPart, texts, texts, st.booleans()),
     st.builds(ToolCallPart, calls, texts),
     st.builds(ToolResultPart, texts, texts, results),
 )
@@ -80,6 +82,9 @@ BY_CLASS: dict[type, st.SearchStrategy[Any]] = {
     ev.MessageAdded: st.builds(ev.MessageAdded, messages),
     ev.TurnStarted: st.builds(ev.TurnStarted, *[texts] * 4, st.booleans()),
     ev.StepStarted: st.builds(ev.StepStarted, texts, counts, texts, texts),
+    ev.AttemptFailed: st.builds(
+        ev.AttemptFailed, texts, counts, texts, infos, texts, st.booleans()
+    ),
     ev.ToolProposed: st.builds(ev.ToolProposed, executions),
     ev.ApprovalRequested: st.builds(ev.ApprovalRequested, texts),
     ev.ApprovalAnswered: st.builds(ev.ApprovalAnswered, texts, decisions),
@@ -132,7 +137,20 @@ def test_a_delta_survives_the_wire(delta: ev.Delta) -> None:
 
 @given(messages)
 def test_a_message_survives_the_wire(message: Message) -> None:
-    assert msgspec.json.decode(msgspec.json.encode(message), type=Message) == message
+    wire = msgspec.json.encode(message)
+    assert msgspec.json.decode(wire, type=Message) == message
+    in_a_column_of_json = msgspec.json.decode(wire)
+    assert msgspec.convert(in_a_column_of_json, Message) == message
+
+
+def test_bytes_travel_as_base64() -> None:
+    wire = msgspec.json.encode(ImagePart("image/png", b"\x89PNG"))
+    assert wire == b'{"type":"image","media_type":"image/png","data":"iVBORw=="}'
+
+
+def test_reasoning_that_nobody_sealed_is_written_as_ever() -> None:
+    """Rows of older versions hold nothing else."""
+    assert msgspec.json.encode(ReasoningPart("hm")) == b'{"type":"reasoning","text":"hm"}'
 
 
 @pytest.mark.parametrize("union", [ev.Event, Part, ev.Envelope | ev.Delta])
@@ -209,6 +227,16 @@ def test_unknown_facts_stay_unknown() -> None:
     again = msgspec.json.decode(msgspec.json.encode(facts), type=ModelFacts)
     assert again == facts
     assert (again.window, again.output_limit, again.tools) == (None, None, None)
+    assert (again.images, again.reasoning, again.prefill, again.cache) == (None,) * 4
+    assert again.prices is None
+
+
+def test_prices_are_written_without_rounding() -> None:
+    facts = ModelFacts("openai/new", prices=Prices("0.1", "0.4", as_of="2026-01-31"))
+    again = msgspec.json.decode(msgspec.json.encode(facts), type=ModelFacts)
+    assert again == facts
+    assert again.prices is not None
+    assert again.prices.cache_read is None
 
 
 # Tool calls.

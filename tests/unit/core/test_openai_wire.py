@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.ids import ExecutionId, MessageId, TurnId
 from bestchat_server_ext.core.messages import (
+    ImagePart,
     Message,
     Part,
     ReasoningPart,
@@ -22,6 +23,7 @@ from bestchat_server_ext.core.messages import (
 from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
+    ModelFacts,
     ModelRef,
     ReasoningChunk,
     TextChunk,
@@ -30,9 +32,14 @@ from bestchat_server_ext.core.models import (
     UsageChunk,
 )
 from bestchat_server_ext.core.reply import Reply, ReplyBuilder
-from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.core.request import ModelRequest, RequestOptions
 from bestchat_server_ext.core.tools import ToolCall, ToolResult, ToolSpec
-from bestchat_server_ext.core.wire.openai import OpenAIDecoder, encode_request, error_of
+from bestchat_server_ext.core.wire.openai import (
+    OpenAIDecoder,
+    OpenAILane,
+    encode_request,
+    error_of,
+)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -122,9 +129,36 @@ def test_a_stream_that_just_ends_keeps_its_last_event() -> None:
     assert not decoder.done
 
 
-@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_reasoning_has_two_names(name: str) -> None:
-    assert decode(event(delta(**{name: "hm"}))) == [ReasoningChunk("hm")]
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning_content": "hm"},
+        {"reasoning": "hm"},
+        {"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "x"}]},
+        {"reasoning_details": [{"type": "reasoning.summary", "summary": "hm"}]},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+        {"content": [{"type": "thinking", "thinking": "hm", "closed": True}]},
+    ],
+)
+def test_reasoning_has_many_names(fields: dict[str, Any]) -> None:
+    assert decode(event(delta(**fields))) == [ReasoningChunk("hm")]
+
+
+def test_content_may_have_types() -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "h\0"}, {"type": "x"}]}
+    text, link = {"type": "text", "text": "a\0"}, {"type": "reference", "reference_ids": [1]}
+    assert decode(event(delta(content=[thinking, link, text]))) == [
+        ReasoningChunk("h\ufffd"),
+        TextChunk("a\ufffd"),
+    ]
+    assert decode(event(delta(content=[]))) == []
+    encrypted = [{"type": "reasoning.encrypted", "data": "x"}]
+    assert decode(event(delta(reasoning_details=encrypted))) == []
+
+
+def test_a_refusal_is_what_the_model_says() -> None:
+    assert decode(event(delta(content=None, refusal="No."))) == [TextChunk("No.")]
 
 
 def test_empty_deltas_say_nothing() -> None:
@@ -146,6 +180,7 @@ def test_empty_deltas_say_nothing() -> None:
     [
         ("stop", "stop"),
         ("length", "length"),
+        ("model_length", "length"),
         ("tool_calls", "tool_calls"),
         ("function_call", "tool_calls"),
         ("content_filter", "content_filter"),
@@ -156,6 +191,43 @@ def test_finish_reasons(theirs: str, ours: str) -> None:
     (chunk,) = decode(event(delta(theirs)))
     assert isinstance(chunk, FinishChunk)
     assert chunk.reason == ours
+
+
+@pytest.mark.parametrize("reason", ["error", "insufficient_system_resource"])
+def test_reasons_that_are_failures(reason: str) -> None:
+    decoder = OpenAIDecoder()
+    assert decoder.feed(event(delta(content="a")) + event(delta(reason))) == [TextChunk("a")]
+    with pytest.raises(errors.ProviderError, match="broke the answer off"):
+        decoder.close()
+    assert not decoder.finished
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        ({"prompt_tokens": 9.0, "completion_tokens": 4.0}, Usage(9, 4)),
+        ({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 20}, Usage(9, 11)),
+        ({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 0}, Usage(9, 4)),
+        ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 8}, Usage(9, 0, 8)),
+        ({"prompt_tokens": 9, "cached_tokens": 8}, Usage(9, 0, 8)),
+        (
+            {
+                "prompt_tokens": 9,
+                "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 3},
+            },
+            Usage(9, 0, 2, 0, 3),
+        ),
+        ({"prompt_tokens": -9, "completion_tokens": 10**30}, Usage()),
+    ],
+)
+def test_usage_as_servers_write_it(given: dict[str, Any], counted: Usage) -> None:
+    assert decode(event({"choices": [], "usage": given})) == [UsageChunk(counted)]
+
+
+def test_usage_may_hide_in_the_choice() -> None:
+    chunk = delta("stop")
+    chunk["choices"][0]["usage"] = {"prompt_tokens": 3, "completion_tokens": 2}
+    assert decode(event(chunk)) == [FinishChunk("stop"), UsageChunk(Usage(3, 2))]
 
 
 def test_usage_may_come_with_every_chunk_and_lack_its_parts() -> None:
@@ -321,6 +393,11 @@ def test_any_split_gives_the_same_chunks(stream: bytes, data: st.DataObject) -> 
         (400, b'{"error":"maximum context length is 5"}', errors.ContextOverflow),
         (400, b'[{"error":{"message":"prompt is too long","code":400}}]', errors.ContextOverflow),
         (400, b'{"error":{"code":"content_policy_violation"}}', errors.ContentRefused),
+        (413, b"<html>", errors.ContextOverflow),
+        (400, b'{"error":{"message":"credit balance is too low"}}', errors.ProviderError),
+        (402, b'{"error":{"message":"Insufficient Balance"}}', errors.ProviderError),
+        (400, b'{"error":{"message":"maximum prompt length is 5"}}', errors.ContextOverflow),
+        (500, b"[" * 100_000, errors.ProviderError),
         (422, b'{"detail":[{"loc":["body"],"msg":"field required"}]}', errors.ProviderError),
         (502, b"<html><h1>Bad Gateway</h1></html>", errors.ProviderError),
         (500, b'{"error":{"message":{"nested":1}}}', errors.ProviderError),
@@ -396,6 +473,57 @@ def test_what_is_empty_is_not_sent() -> None:
         '{"model":"some/model","messages":[{"role":"user","content":"Wie spät ist es?"}],'
         '"stream":true,"stream_options":{"include_usage":true}}'
     )
+
+
+def encode(lane: OpenAILane, *messages: Message, **fields: Any) -> str:
+    return lane.encode(ModelRequest(REF, messages, **fields), ModelFacts(str(REF))).decode()
+
+
+def test_images_make_parts_of_a_text() -> None:
+    image = ImagePart("image/png", b"\x89PNG")
+    shown = message("user", TextPart("Look: "), TextPart(""), image, TextPart("What?"))
+    drawn = message("assistant", TextPart("Here."), image)
+    assert encode(OpenAILane(), shown, drawn).startswith(
+        '{"model":"some/model","messages":[{"role":"user","content":['
+        '{"type":"text","text":"Look: "},'
+        '{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw=="}},'
+        '{"type":"text","text":"What?"}]},'
+        '{"role":"assistant","content":"Here."}],'
+    )
+
+
+def test_servers_deviate() -> None:
+    lane = OpenAILane(
+        stream_usage=False, max_tokens_name="max_completion_tokens", system_role="developer"
+    )
+    options = RequestOptions(temperature=0.0, top_p=0.9, max_output_tokens=7, stop=("END",))
+    assert encode(lane, ASKED, system="Be brief.", options=options) == (
+        '{"model":"some/model","messages":[{"role":"developer","content":"Be brief."},'
+        '{"role":"user","content":"Wie spät ist es?"}],"stream":true,'
+        '"temperature":0.0,"top_p":0.9,"max_completion_tokens":7,"stop":["END"]}'
+    )
+    assert '"max_tokens":7' in encode(OpenAILane(), ASKED, options=options)
+
+
+def test_the_list_of_models() -> None:
+    lane = OpenAILane()
+    models = [
+        {"id": "a", "object": "model", "owned_by": "x"},
+        {"id": "org/b", "context_length": 1},
+        {"id": "c", "max_model_len": 2},
+        {"id": "d", "max_context_length": 3},
+        {"id": "e", "context_window": 4},
+    ]
+    expected = [
+        ModelFacts("mine/a"),
+        *(
+            ModelFacts(f"mine/{name}", window=window)
+            for name, window in (("org/b", 1), ("c", 2), ("d", 3), ("e", 4))
+        ),
+    ]
+    assert lane.models("mine", json.dumps({"data": models}).encode()) == expected
+    assert lane.models("mine", json.dumps(models).encode()) == expected
+    assert lane.models("mine", b'{"object":"list","data":null}') == []
 
 
 def test_requests_that_share_a_beginning_share_its_bytes() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bestchat_server_ext.core import reply as reply_module
 from bestchat_server_ext.core.errors import ProviderError
 from bestchat_server_ext.core.models import (
     Chunk,
@@ -21,6 +22,7 @@ from bestchat_server_ext.core.tools import ToolCall
 
 texts = st.text(max_size=3)
 pieces = st.lists(st.one_of(st.builds(TextChunk, texts), st.builds(ReasoningChunk, texts)))
+sealed = st.builds(ReasoningChunk, texts, st.sampled_from(["", "seal"]), st.booleans())
 
 
 def built(*chunks: Chunk) -> ReplyBuilder:
@@ -42,6 +44,49 @@ def test_pieces_of_one_kind_grow_one_part() -> None:
         ReplyPart("reasoning", "!"),
     )
     assert builder.partial() == Reply(parts)
+
+
+def test_a_seal_ends_the_reasoning_before_it() -> None:
+    builder = ReplyBuilder()
+    assert builder.add(ReasoningChunk("Hm")) == Growth(0, "reasoning", 1, "Hm")
+    assert builder.add(ReasoningChunk("", "one")) is None
+    assert builder.add(ReasoningChunk("So", "two")) == Growth(1, "reasoning", 1, "So")
+    assert builder.add(TextChunk("Yes")) == Growth(2, "text", 1, "Yes")
+    assert builder.partial().parts == (
+        ReplyPart("reasoning", "Hm", "one"),
+        ReplyPart("reasoning", "So", "two"),
+        ReplyPart("text", "Yes"),
+    )
+
+
+def test_reasoning_of_which_only_the_seal_is_shown_is_kept() -> None:
+    builder = built(
+        ReasoningChunk("", "one"),
+        ReasoningChunk("", "cipher", redacted=True),
+        TextChunk("Yes"),
+        ReasoningChunk("Hm"),
+        ReasoningChunk("", "more", redacted=True),
+    )
+    assert builder.finish().parts == (
+        ReplyPart("reasoning", "", "one"),
+        ReplyPart("reasoning", "", "cipher", redacted=True),
+        ReplyPart("text", "Yes"),
+        ReplyPart("reasoning", "Hm"),
+        ReplyPart("reasoning", "", "more", redacted=True),
+    )
+    assert builder.pieces_after(0, 0) == [(2, "text", 1, 1, "Yes"), (3, "reasoning", 1, 1, "Hm")]
+
+
+@pytest.mark.parametrize(
+    "chunk", [TextChunk("xxxx"), ReasoningChunk("xx", "xx"), ToolCallChunk(0, "1", "xx", "xx")]
+)
+def test_a_reply_that_does_not_end_is_given_up(
+    chunk: Chunk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reply_module, "MOST_CHARACTERS", 7)
+    builder = built(chunk)
+    with pytest.raises(ProviderError, match="does not end"):
+        builder.add(chunk)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +186,17 @@ def test_growth_alone_rebuilds_the_reply(chunks: list[Chunk]) -> None:
             seen[growth.part] = seen.get(growth.part, "") + growth.text
     assert [part.text for part in builder.partial().parts] == list(seen.values())
     assert list(seen) == list(range(len(seen)))
+
+
+@given(st.lists(st.builds(TextChunk, texts) | sealed))
+def test_every_seal_is_kept_in_order(chunks: list[Chunk]) -> None:
+    parts = built(*chunks).partial().parts
+    seals = [chunk for chunk in chunks if isinstance(chunk, ReasoningChunk) and chunk.signature]
+    kept = [part for part in parts if part.signature]
+    assert [part.redacted for part in kept] == [chunk.redacted for chunk in seals]
+    assert "".join(part.text for part in parts) == "".join(
+        chunk.text for chunk in chunks if isinstance(chunk, TextChunk | ReasoningChunk)
+    )
 
 
 @given(pieces, st.data())

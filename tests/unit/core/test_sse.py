@@ -74,6 +74,21 @@ def test_an_event_without_end_is_given_up(line: bytes, monkeypatch: pytest.Monke
         decoder.feed(line * 2)
 
 
+def test_lines_that_say_nothing_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "_LONGEST", 1000)
+    decoder = SSEDecoder()
+    decoder.feed(b"data:\n" * 100)
+    with pytest.raises(ProviderError, match="never ends"):
+        decoder.feed(b"data:\n" * 200)
+
+
+def test_only_what_is_unfinished_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "_LONGEST", 1000)
+    decoder = SSEDecoder()
+    for _ in range(30):
+        assert decoder.feed(b"data: " + b"x" * 100 + b"\n\n") == [b"x" * 100]
+
+
 LINES = st.sampled_from(
     [b"data: a", b"data: \xc3\xa4\xe2\x82\xac", b"data:", b": c", b"event: e", b"", b"", b"other"]
 )

@@ -125,11 +125,21 @@ def test_simple_answer(new_play: NewPlay) -> None:
 
 
 def test_an_answer_keeps_reasoning_usage_and_order(play: Playbook) -> None:
-    parts = (ReplyPart("reasoning", "Hm."), ReplyPart("text", "Yes."), ReplyPart("reasoning", "!"))
+    parts = (
+        ReplyPart("reasoning", "Hm.", "seal"),
+        ReplyPart("reasoning", "", "cipher", redacted=True),
+        ReplyPart("text", "Yes."),
+        ReplyPart("reasoning", "!"),
+    )
     reply = Reply(parts, usage=Usage(7, 3, 2, 1), finish_reason="stop")
     assert play >> ModelReplied(1, reply) << append(MessageAdded, TurnFinished) << finish()
     stored = message(play, "assistant")
-    assert stored.parts == (ReasoningPart("Hm."), TextPart("Yes."), ReasoningPart("!"))
+    assert stored.parts == (
+        ReasoningPart("Hm.", "seal"),
+        ReasoningPart("", "cipher", redacted=True),
+        TextPart("Yes."),
+        ReasoningPart("!"),
+    )
     assert stored.usage == Usage(7, 3, 2, 1)
     assert play.rows.turn.usage == Usage(7, 3, 2, 1)
 

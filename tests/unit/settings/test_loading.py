@@ -167,7 +167,7 @@ def test_an_option_of_the_server_that_does_not_exist() -> None:
         ("json", '{"BestChat": []}', "'BestChat', which means nothing"),
         ("json", '{"Bestchat": {}}', "'Bestchat', which means nothing"),
         ("json", '{"BestChat": {"defualt_model": ""}}', "does not exist: 'defualt_model'. Did you"),
-        ("py", "c.BestChat.defualt_model = ''", "Did you mean default_model?"),
+        ("py", "c.BestChat.defualt_model = ''", "Did you mean default_model"),
         ("py", "c.BestChat.zzz = ''", "The options are data_dir, "),
         ("py", "\nc.BestChat.step_limit = = 1", "line 2: invalid syntax"),
         ("py", f"\n\nint('{PASSWORD}')", "line 3: ValueError"),

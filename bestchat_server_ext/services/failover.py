@@ -1,0 +1,251 @@
+"""The one loop of attempts: retry, fallback, cooldown; `core.failover` decides.
+
+Before the first piece of an answer, another attempt is seen in the conversation's events only.
+After it, the next model continues where its facts say that it accepts the beginning of its own
+answer; elsewhere the answer begins anew, and everybody sees that it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bestchat_server_ext.core import failover
+from bestchat_server_ext.core.conversation import Turn
+from bestchat_server_ext.core.errors import ChatError, ErrorInfo, InternalError, RateLimited
+from bestchat_server_ext.core.ids import OwnerId
+from bestchat_server_ext.core.messages import Message, TextPart
+from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.core.turn import AttemptFailed
+from bestchat_server_ext.ports.bus import Bus
+from bestchat_server_ext.ports.cache import Cache
+from bestchat_server_ext.ports.clock import Clock
+from bestchat_server_ext.services.draft import Draft
+from bestchat_server_ext.services.providers import ProviderRegistry
+
+_VERSION = 0
+"""Records of failures have no version: the newest counts, and losing one is harmless."""
+
+Outcome = str
+"""How an attempt ended: `answered`, `failed` or `cancelled`."""
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One request to a model, after its end."""
+
+    number: int
+    """Which attempt of its step, from 1."""
+    model: str
+    """The model that was asked."""
+    outcome: Outcome
+    """How it ended."""
+    reply: Reply
+    """What it brought, as far as it came."""
+    error_code: str = ""
+    """What went wrong, if something did."""
+
+
+@dataclass
+class Step:
+    """One step as the loop sees it.
+
+    Attributes:
+        turn: the turn that it belongs to.
+        owner: whose turn it is.
+        request: what is asked, of the first model.
+        draft: where the answer grows.
+        first_delta: is called when its first piece is about to be published.
+        report: stores that an attempt has failed, before the next one begins.
+        note: is told of every attempt that has ended.
+        tried: the models that were asked.
+        retries: how often the present one was asked again.
+        attempts: how many there were.
+    """
+
+    turn: Turn
+    owner: OwnerId
+    request: ModelRequest
+    draft: Draft
+    first_delta: Callable[[], None]
+    report: Callable[[AttemptFailed], Awaitable[None]]
+    note: Callable[[Attempt], None] = lambda _: None
+    tried: list[str] = field(default_factory=list)
+    retries: int = 0
+    attempts: int = 0
+
+
+class FailoverService:
+    """Gets a step answered, by whichever model can."""
+
+    def __init__(
+        self,
+        providers: ProviderRegistry,
+        bus: Bus,
+        cache: Cache,
+        clock: Clock,
+        fallbacks: failover.Fallbacks,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Work on these; `fallbacks` is what the configuration says."""
+        self._providers = providers
+        self._bus = bus
+        self._cache = cache
+        self._clock = clock
+        self._fallbacks = fallbacks
+        self._jitter = jitter
+
+    async def answer(self, step: Step) -> Reply:
+        """Ask until there is an answer, or nobody left to ask.
+
+        Raises:
+            ChatError: why the last attempt failed. The draft has what had arrived.
+        """
+        fallbacks = await self._usable(step.owner)
+        ref = await self._first(step, fallbacks)
+        while True:
+            step.attempts += 1
+            if str(ref) not in step.tried:
+                step.tried.append(str(ref))
+            try:
+                return await self._attempt(step, ref)
+            except ChatError as error:
+                await self._remember(step.owner, ref, error.info)
+                ref = await self._next(step, ref, error, fallbacks)
+
+    async def _attempt(self, step: Step, ref: ModelRef) -> Reply:
+        """Ask one model once."""
+        draft, before = step.draft, step.draft.partial()
+        chunks = self._providers.provider(ref).stream(_continuing(step, ref, before))
+        try:
+            reply = await draft.fill(chunks, self._bus, self._clock, step.first_delta)
+        except asyncio.CancelledError:
+            self._note(step, ref, "cancelled", draft.partial())
+            raise
+        except ChatError as error:
+            self._note(step, ref, "failed", draft.partial(), error.info.code)
+            raise
+        except Exception:
+            self._note(step, ref, "failed", draft.partial(), InternalError.code)
+            raise
+        self._note(step, ref, "answered", reply)
+        await self._remember(step.owner, ref, None)
+        return reply
+
+    def _note(
+        self, step: Step, ref: ModelRef, outcome: Outcome, reply: Reply, code: str = ""
+    ) -> None:
+        step.note(Attempt(step.attempts, str(ref), outcome, reply, code))
+
+    # Who is next.
+
+    async def _usable(self, owner: OwnerId) -> failover.Fallbacks:
+        """Fallbacks that can be asked at all: permitted here, and with a key."""
+        lists = {}
+        for cause in self._fallbacks.__struct_fields__:
+            named = [ModelRef.parse(text) for text in getattr(self._fallbacks, cause)]
+            usable = [str(ref) for ref in named if await self._providers.usable(owner, ref)]
+            lists[cause] = tuple(usable)
+        return failover.Fallbacks(**lists)
+
+    async def _first(self, step: Step, fallbacks: failover.Fallbacks) -> ModelRef:
+        """The model that was chosen, unless it is being left alone and another one stands in."""
+        chosen = step.request.model
+        others = [model for model in fallbacks.outage if model != str(chosen)]
+        if not others or not await self._cools(step.owner, str(chosen)):
+            return chosen
+        ready = [model for model in others if not await self._cools(step.owner, model)]
+        if not ready:
+            return chosen
+        error = RateLimited(f"{chosen} has failed a moment ago, and is left alone for a while.")
+        step.tried.append(str(chosen))
+        await step.report(AttemptFailed(step.draft.step, error.info, ready[0]))
+        return ModelRef.parse(ready[0])
+
+    async def _next(
+        self, step: Step, ref: ModelRef, error: ChatError, fallbacks: failover.Fallbacks
+    ) -> ModelRef:
+        """Who is asked after a failure, once it is time to.
+
+        Raises:
+            ChatError: that failure, if nobody is.
+        """
+        heard = step.draft.heard
+        decision = failover.decide(
+            error.info,
+            heard,
+            retries=step.retries,
+            tried=step.tried,
+            fallbacks=fallbacks,
+            cooling=[model for model in fallbacks.outage if await self._cools(step.owner, model)],
+            jitter=self._jitter(),
+        )
+        if isinstance(decision, failover.GiveUp):
+            raise error
+        if isinstance(decision, failover.Retry):
+            following, delay, step.retries = ref, decision.delay, step.retries + 1
+        else:
+            following, delay, step.retries = ModelRef.parse(decision.model), 0.0, 0
+        kept = not heard.text or self._continues(step, following)
+        await step.report(AttemptFailed(step.draft.step, error.info, str(following), kept))
+        step.draft.begin_again(kept=kept)
+        await self._clock.sleep(delay)
+        return following
+
+    def _continues(self, step: Step, ref: ModelRef) -> bool:
+        """Whether a model goes on from what has arrived of the answer."""
+        parts = step.draft.partial().parts
+        only_text = all(part.kind == "text" for part in parts)
+        return only_text and bool(self._providers.facts(ref).prefill)
+
+    # What is known of how models fare.
+
+    async def _cools(self, owner: OwnerId, model: str) -> bool:
+        return await self._cache.get(_cooldown_key(owner, model), _VERSION) is not None
+
+    async def _remember(self, owner: OwnerId, ref: ModelRef, error: ErrorInfo | None) -> None:
+        """Keep how a request ended, and leave a model alone that keeps failing."""
+        failed = error is not None and error.kind == "upstream"
+        key = f"attempts:{owner}:{ref}"
+        kept = await self._cache.get(key, _VERSION)
+        if not failed and kept is None:
+            return
+        record = msgspec.json.decode(kept, type=failover.Record) if kept else failover.Record()
+        record = record.after(self._clock.now().timestamp(), failed=failed)
+        encoded = msgspec.json.encode(record)
+        await self._cache.put(key, _VERSION, encoded, seconds=failover.FAILURE_WINDOW)
+        seconds = failover.cooldown_of(error) if error is not None else 0.0
+        if failed and record.failing:
+            seconds = max(seconds, failover.COOLDOWN)
+        if seconds:
+            await self._cache.put(_cooldown_key(owner, str(ref)), _VERSION, b"1", seconds=seconds)
+
+
+def _cooldown_key(owner: OwnerId, model: str) -> str:
+    # Per owner: one's wrong key must not keep others from a model that works for them.
+    return f"cooldown:{owner}:{model}"
+
+
+def _continuing(step: Step, ref: ModelRef, before: Reply) -> ModelRequest:
+    """The request to a model, with what has arrived of the answer as its beginning."""
+    request = msgspec.structs.replace(step.request, model=ref)
+    said = "".join(part.text for part in before.parts if part.kind == "text").rstrip()
+    if not said:
+        return request
+    beginning = Message(
+        id=step.draft.message_id,
+        parent_id=None,
+        role="assistant",
+        parts=(TextPart(said),),
+        created_at=step.turn.started_at,
+        turn_id=step.turn.id,
+        step=step.draft.step,
+        partial=True,
+    )
+    return msgspec.structs.replace(request, messages=(*request.messages, beginning))
