@@ -1,5 +1,6 @@
 # make run      install, bring the demo model, and open JupyterLab on the quickstart
 # make test     install what the tests need, and run all of them
+# make test-versions  the doors once more: on the oldest Jupyter that is supported, and on Python 3.13
 # make lint     everything that reads the code without running it
 # make bench    print how fast it is
 # make types    write the API's OpenAPI document and TypeScript types anew
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Where `make run` keeps its things: the demo must not touch the user's own conversations.
 RUN := $(CURDIR)/.run
 
-.PHONY: run test test-python test-web lint bench types lock clean
+.PHONY: run test test-python test-web test-versions lint bench types lock clean
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@scripts/ensure python
@@ -49,12 +50,16 @@ run: $(VENV)/installed
 test: test-python test-web
 
 test-python: $(VENV)/installed labextension/node_modules/installed
-	@scripts/ensure chromium
+	@scripts/ensure chromium postgres
 	@$(BIN)/python -m pytest
 
 test-web: labextension/node_modules/installed
 	@npm --prefix labextension run check
 	@npm --prefix labextension run test
+
+test-versions: $(VENV)/installed
+	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- tests/web tests/notebooks
+	@scripts/test_with python3.13 -- tests/unit tests/doors tests/notebooks
 
 lint: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/ruff check .
