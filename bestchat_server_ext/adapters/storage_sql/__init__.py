@@ -2,9 +2,18 @@
 
     database      what `open_database` gives
     opening       a file becomes a database: folder, mode, write-ahead log, newest schema
+    revision      which revision a file has, and whether this version may open it
+    file_care     what is done to a file from outside: lock, copy, keep aside
+    file_system   whether a path lies on a network file system
+    maintenance   upgrade, backup, restore, inspection; one module beside it for each database
+    report        what inspecting gives
     upgrade       the schema, step by step; loads Alembic, so only when there is something to do
     migrations    those steps, one module each
-    engine        connections, transactions, and library errors turned into ours
+    engine        what transactions are; what SQLite and PostgreSQL have in common
+    sqlite        transactions on a file, in threads
+    postgres      transactions on a server, over a pool; opening such a database
+    address       a PostgreSQL URL: read, and dialled
+    failures      PostgreSQL's errors turned into ours
     tables        what is stored, and under which index it is found again
     rows          rows to values and back
     append        one append: events, and what they change
@@ -12,6 +21,8 @@
     queries       what is read
     store         SqlStorage: the port `storage`
     tokens        SqlTokenStore: the port `tokens`
+    usage         SqlUsageStore: the port `usage`
+    provider_configs  SqlProviderConfigs: the port `provider_configs`
 
 Importing this package loads no SQLAlchemy; `open_database` does, away from the event loop.
 """
@@ -23,23 +34,55 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bestchat_server_ext.adapters.storage_sql.database import Database
+from bestchat_server_ext.adapters.storage_sql.maintenance import (
+    backup_database,
+    inspect_database,
+    restore_database,
+    upgrade_database,
+)
+from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
+from bestchat_server_ext.core.errors import NotInstalled
 
-__all__ = ["Database", "open_database"]
+__all__ = [
+    "Database",
+    "DatabaseReport",
+    "backup_database",
+    "inspect_database",
+    "open_database",
+    "restore_database",
+    "upgrade_database",
+]
 
 
-async def open_database(path: Path) -> Database:
-    """Open an SQLite file with the newest schema, making both if need be.
+async def open_database(place: Path | str, *, pool_size: int = 10) -> Database:
+    """Open an SQLite file (a path) or a PostgreSQL database (a URL).
 
-    Several processes may do so at the same time.
+    A file gets the newest schema, and is made if need be; several processes may do so at the same
+    time. PostgreSQL is opened as it is, with at most `pool_size` connections.
 
     Raises:
-        Unavailable: the file cannot be opened or written, or is not one of ours.
+        InvalidRequest: the URL is none of PostgreSQL.
+        NotInstalled: PostgreSQL's driver is not.
+        Unavailable: the file cannot be opened or written, or is not one of ours; the server cannot
+            be reached, or its schema is not one that this version can work with.
     """
-    opener = await asyncio.to_thread(_load)
-    return await opener(path)
+    if isinstance(place, str):
+        return await (await asyncio.to_thread(_load_postgres))(place, pool_size)
+    return await (await asyncio.to_thread(_load_sqlite))(place)
 
 
-def _load() -> Callable[[Path], Awaitable[Database]]:
+def _load_sqlite() -> Callable[[Path], Awaitable[Database]]:
     from bestchat_server_ext.adapters.storage_sql.opening import open_sqlite
 
     return open_sqlite
+
+
+def _load_postgres() -> Callable[[str, int], Awaitable[Database]]:
+    try:
+        from bestchat_server_ext.adapters.storage_sql.postgres import open_postgres
+    except ModuleNotFoundError as error:
+        raise NotInstalled(
+            f"PostgreSQL needs {error.name}, which is not installed here.",
+            hint='Run: pip install "bestchat[team]"',
+        ) from error
+    return open_postgres

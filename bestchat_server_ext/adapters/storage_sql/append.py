@@ -2,7 +2,9 @@
 
 Rows are changed by the functions that clients change their state with (`core.conversation`), so
 the two agree by construction. The conversation's row is written first and thereby locked: writers
-to one conversation pass one by one, and what is read after that stays true until the commit.
+to one conversation pass one by one, and what is read after that stays true until the commit. Turns
+and tool calls are locked in the order of their ids, as by everybody else, so that nobody waits in
+a circle.
 """
 
 from __future__ import annotations
@@ -126,7 +128,7 @@ def _read_turns(
     if active:
         matters = or_(matters, turns.c.state.in_(ACTIVE))
     query = select(turns).where(turns.c.conversation_id == conversation_id, matters)
-    result = connection.execute(query.with_for_update())
+    result = connection.execute(query.order_by(turns.c.id).with_for_update())
     return {row["id"]: rows.leased_turn(row) for row in result.mappings()}
 
 
@@ -138,9 +140,8 @@ def _read_executions(
     if not ids:
         return {}
     here = tool_executions.c.conversation_id == conversation_id
-    result = connection.execute(
-        select(tool_executions).where(here, tool_executions.c.id.in_(ids)).with_for_update()
-    )
+    query = select(tool_executions).where(here, tool_executions.c.id.in_(ids))
+    result = connection.execute(query.order_by(tool_executions.c.id).with_for_update())
     return {row["id"]: rows.execution(row) for row in result.mappings()}
 
 

@@ -1,4 +1,7 @@
-"""Leases: who may write to a running turn, for how long, and what it was saying."""
+"""Leases: who may write to a running turn, for how long, and what it was saying.
+
+Where there are row locks, turns are locked in the order of their ids, before they are judged.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def renew(
     """Renew leases that hold and keep the texts that came with them; give the turns of others."""
     wanted = [text.lease.turn_id for text in texts]
     query = select(turns.c.id, turns.c.lease_holder, turns.c.fence).where(turns.c.id.in_(wanted))
-    found = connection.execute(query.with_for_update())
+    found = connection.execute(query.order_by(turns.c.id).with_for_update())
     valid = {Lease(TurnId(key), holder, fence) for key, holder, fence in found if holder}
     held = [text for text in texts if text.lease in valid]
     here = turns.c.id == bindparam("key")
@@ -60,9 +63,16 @@ def release(connection: Connection, lease: Lease, seq: int) -> bool:
 def seize_expired(
     connection: Connection, now: datetime, holder: str, until: datetime
 ) -> list[Lease]:
-    """Take over all leases that ran out before `now`."""
+    """Take over all leases that ran out before `now`.
+
+    A turn that somebody has locked is being written to or renewed: it is left for next time.
+    """
     late = turns.c.state.in_(ACTIVE), turns.c.lease_until < now
+    free = select(turns.c.id).where(*late).order_by(turns.c.id).with_for_update(skip_locked=True)
+    found = connection.execute(free).scalars().all()
+    if not found:
+        return []
     changes = {"lease_holder": holder, "lease_until": until, "fence": turns.c.fence + 1}
-    query = update(turns).where(*late).values(changes).returning(turns.c.id, turns.c.fence)
-    taken = connection.execute(query)
+    query = update(turns).where(turns.c.id.in_(found)).values(changes)
+    taken = connection.execute(query.returning(turns.c.id, turns.c.fence))
     return [Lease(TurnId(key), holder, fence) for key, fence in taken]

@@ -25,6 +25,7 @@ from bestchat_server_ext.adapters.storage_sql import file_care as care
 from bestchat_server_ext.adapters.storage_sql.database import Database
 from bestchat_server_ext.adapters.storage_sql.file_system import FindMount, find_mount, is_network
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
+from bestchat_server_ext.adapters.storage_sql.provider_configs import SqlProviderConfigs
 from bestchat_server_ext.adapters.storage_sql.revision import peek, read_revision, require_known
 from bestchat_server_ext.adapters.storage_sql.sqlite import (
     BUSY_SECONDS,
@@ -33,6 +34,7 @@ from bestchat_server_ext.adapters.storage_sql.sqlite import (
 )
 from bestchat_server_ext.adapters.storage_sql.store import SqlStorage
 from bestchat_server_ext.adapters.storage_sql.tokens import SqlTokenStore
+from bestchat_server_ext.adapters.storage_sql.usage import SqlUsageStore
 from bestchat_server_ext.core.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ async def open_sqlite(path: Path, *, find: FindMount = find_mount) -> Database:
     return Database(
         SqlStorage(connections),
         SqlTokenStore(connections),
+        SqlProviderConfigs(connections),
+        SqlUsageStore(connections),
         connections.close,
         label=str(path),
         notices=prepared.notices,

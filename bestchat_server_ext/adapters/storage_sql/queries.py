@@ -100,6 +100,8 @@ def events_after(
     connection: Connection, conversation_id: ConversationId, seq: int, limit: int
 ) -> tuple[Envelope, ...] | None:
     """The events that follow `seq`; none if some of them were trimmed."""
+    # Numbers come from outside, and the column holds 32 bits.
+    seq = max(-1, min(seq, 2**31 - 1))
     newer = events.c.conversation_id == conversation_id, events.c.seq > seq
     query = select(events).where(*newer).order_by(events.c.seq).limit(limit)
     found = connection.execute(query).mappings().all()

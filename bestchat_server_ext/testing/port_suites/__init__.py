@@ -1,7 +1,8 @@
 """Conformance suites: what every implementation of a port has to do, as tests.
 
-    storage, tokens, bus, cache, clock, provider    one suite for each port
-    scene                                           conversations for the suite of storage
+    storage, tokens, bus, cache, clock, provider, telemetry    one suite for each port
+    scene                                                      conversations for that of storage
+    histories                                       whatever can happen in one, for a property test
 
 Derive a class from a suite, define the fixtures that the suite's docstring names, and pytest runs
 it. Needs pytest-asyncio with `asyncio_mode = "auto"`.

@@ -123,7 +123,10 @@ class ConversationSuite:
         page = await storage.events_after(scene.id, 1, limit=2)
         assert [envelope.seq for envelope in page or ()] == [2, 3]
         assert await storage.events_after(scene.id, 4, limit=2) == ()
-        assert await storage.events_after(scene.id, 99, limit=2) == ()
+        for beyond in (99, 2**31, 2**63, 10**30):
+            assert await storage.events_after(scene.id, beyond, limit=2) == ()
+        for below in (-1, -(2**63)):
+            assert await storage.events_after(scene.id, below, limit=2) is None
 
     async def test_appending_nothing_changes_nothing(
         self, storage: Storage, clock: ManualClock

