@@ -96,6 +96,9 @@ def make_old_file(make_file: MakeFile) -> MakeFile:
     async def make(path: Path) -> ConversationState:
         state = await make_file(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
+            file.execute("DROP TABLE usage_logs")
+            file.execute("DROP TABLE provider_configs")
+            file.execute("ALTER TABLE turns DROP COLUMN fallback")
             file.execute("DROP INDEX ix_api_tokens_owner_created_at_id")
             file.execute("ALTER TABLE api_tokens DROP COLUMN name")
             file.execute("UPDATE alembic_version SET version_num = '0001'")

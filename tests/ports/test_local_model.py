@@ -21,8 +21,9 @@ from bestchat_server_ext.adapters.local_model import endpoint as endpoint_module
 from bestchat_server_ext.adapters.local_model import process as process_module
 from bestchat_server_ext.adapters.local_model.process import Child
 from bestchat_server_ext.adapters.local_model.threads import thread_count
-from bestchat_server_ext.adapters.provider_http import OpenAIProvider
+from bestchat_server_ext.adapters.provider_http import HttpProvider, KnownModels
 from bestchat_server_ext.core import errors
+from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
@@ -55,15 +56,9 @@ def asking(text: str, model: str = weights.NAME) -> ModelRequest:
     return ModelRequest(ModelRef("local", model), (user_message(text),))
 
 
-def made(endpoint: Endpoint) -> OpenAIProvider:
-    return OpenAIProvider(
-        "local",
-        endpoint,
-        (MODEL_FACTS,),
-        label="The demo model",
-        only_known=True,
-        lists_models=False,
-    )
+def made(endpoint: Endpoint) -> HttpProvider:
+    facts = ProviderFacts("local", "The demo model", "local", needs_key=False)
+    return HttpProvider(facts, endpoint, KnownModels((MODEL_FACTS,)), only_known=True)
 
 
 class Kept:
@@ -85,7 +80,7 @@ def shared(data_dir: Path) -> Iterator[LocalModelEndpoint]:
 
 
 @pytest.fixture
-async def provider(shared: LocalModelEndpoint) -> AsyncIterator[OpenAIProvider]:
+async def provider(shared: LocalModelEndpoint) -> AsyncIterator[HttpProvider]:
     provider = made(Kept(shared))
     yield provider
     await provider.close()
@@ -100,13 +95,13 @@ async def endpoint(data_dir: Path) -> AsyncIterator[LocalModelEndpoint]:
 
 
 @pytest.fixture
-async def fragile(endpoint: LocalModelEndpoint) -> AsyncIterator[OpenAIProvider]:
+async def fragile(endpoint: LocalModelEndpoint) -> AsyncIterator[HttpProvider]:
     provider = made(endpoint)
     yield provider
     await provider.close()
 
 
-async def heard(provider: OpenAIProvider, text: str) -> list[Chunk]:
+async def heard(provider: HttpProvider, text: str) -> list[Chunk]:
     return [chunk async for together in provider.stream(asking(text)) for chunk in together]
 
 
@@ -127,7 +122,7 @@ class TestConformance(ProviderSuite):
         return asking
 
 
-async def test_it_streams_and_counts(provider: OpenAIProvider) -> None:
+async def test_it_streams_and_counts(provider: HttpProvider) -> None:
     batches = [list(chunks) async for chunks in provider.stream(asking("Say hello in one word."))]
     chunks = [chunk for together in batches for chunk in together]
     texts = [chunk for chunk in chunks if isinstance(chunk, TextChunk)]
@@ -139,7 +134,7 @@ async def test_it_streams_and_counts(provider: OpenAIProvider) -> None:
 
 
 async def test_the_next_request_finds_the_same_server(
-    provider: OpenAIProvider, shared: LocalModelEndpoint
+    provider: HttpProvider, shared: LocalModelEndpoint
 ) -> None:
     await heard(provider, "Hi")
     first = shared.pid
@@ -148,7 +143,7 @@ async def test_the_next_request_finds_the_same_server(
     assert shared.pid == first is not None
 
 
-async def test_cancelling_frees_the_only_slot(provider: OpenAIProvider) -> None:
+async def test_cancelling_frees_the_only_slot(provider: HttpProvider) -> None:
     stream = provider.stream(asking("Tell a very long story about the sea, with many chapters."))
     await anext(stream)
     await stream.aclose()
@@ -161,13 +156,13 @@ async def test_cancelling_frees_the_only_slot(provider: OpenAIProvider) -> None:
     assert first < 4
 
 
-async def test_a_prompt_that_is_too_long_is_an_overflow(provider: OpenAIProvider) -> None:
+async def test_a_prompt_that_is_too_long_is_an_overflow(provider: HttpProvider) -> None:
     with pytest.raises(errors.ContextOverflow, match="4096"):
         await heard(provider, "hello world " * 4000)
 
 
 async def test_another_name_is_no_model(
-    fragile: OpenAIProvider, endpoint: LocalModelEndpoint
+    fragile: HttpProvider, endpoint: LocalModelEndpoint
 ) -> None:
     stream = fragile.stream(asking("Hi", model="large"))
     with pytest.raises(errors.ModelNotFound, match=weights.NAME):
@@ -202,7 +197,7 @@ async def test_the_child_gets_no_provider_keys(
 
 
 async def test_a_child_that_died_is_started_again(
-    fragile: OpenAIProvider, endpoint: LocalModelEndpoint
+    fragile: HttpProvider, endpoint: LocalModelEndpoint
 ) -> None:
     before = await endpoint.address()
     first = endpoint.pid
@@ -217,7 +212,7 @@ async def test_a_child_that_died_is_started_again(
 
 
 async def test_a_child_that_dies_in_an_answer_is_an_error(
-    fragile: OpenAIProvider, endpoint: LocalModelEndpoint
+    fragile: HttpProvider, endpoint: LocalModelEndpoint
 ) -> None:
     stream = fragile.stream(asking("Tell a very long story about the sea, with many chapters."))
     await anext(stream)
@@ -229,7 +224,7 @@ async def test_a_child_that_dies_in_an_answer_is_an_error(
 
 
 async def test_interrupts_do_not_reach_it(
-    fragile: OpenAIProvider, endpoint: LocalModelEndpoint
+    fragile: HttpProvider, endpoint: LocalModelEndpoint
 ) -> None:
     address = await endpoint.address()
     assert endpoint.pid is not None

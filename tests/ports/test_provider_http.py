@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -14,10 +14,16 @@ from typing import Any
 
 import pytest
 
-from bestchat_server_ext.adapters.endpoint_configured import ConfiguredEndpoint
-from bestchat_server_ext.adapters.provider_http import Catalog, OpenAIProvider, failures
-from bestchat_server_ext.adapters.secrets_env import EnvSecrets
+from bestchat_server_ext.adapters.provider_http import (
+    Connections,
+    HttpProvider,
+    Known,
+    KnownModels,
+    failures,
+)
 from bestchat_server_ext.core import errors
+from bestchat_server_ext.core.catalog import ProviderFacts
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
@@ -29,6 +35,8 @@ from bestchat_server_ext.core.models import (
 )
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.core.wire.openai import encode_request
+from bestchat_server_ext.ports.endpoint import Address
+from bestchat_server_ext.testing.http_host import Call, Host
 from bestchat_server_ext.testing.port_suites.provider import (
     ProviderSuite,
     RequestFor,
@@ -39,103 +47,7 @@ KEY = "sk-canary-0123456789"
 PROMPT = "the secret prompt"
 
 
-class Call:
-    """One request as the host received it, and the way to answer it."""
-
-    def __init__(self, head: str, body: bytes, writer: asyncio.StreamWriter) -> None:
-        self.line, *lines = head.splitlines()
-        self.headers = {
-            name.lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in lines)
-        }
-        self.body = body
-        self._writer = writer
-        self.gone = asyncio.Event()
-
-    async def head(self, status: int = 200, **headers: str) -> None:
-        named = {key.replace("_", "-"): value for key, value in headers.items()}
-        lines = [f"HTTP/1.1 {status} Whatever", *(f"{key}: {named[key]}" for key in named)]
-        await self.raw(("\r\n".join(lines) + "\r\n\r\n").encode())
-
-    async def raw(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def chunk(self, data: bytes) -> None:
-        await self.raw(b"%x\r\n%s\r\n" % (len(data), data))
-
-    async def answer(self, status: int, body: bytes, **headers: str) -> None:
-        await self.head(status, Content_Length=str(len(body)), **headers)
-        await self.raw(body)
-
-    async def stream(self, *events: Any, done: bool = True) -> None:
-        """A whole stream, one write per event, closed as it should be."""
-        await self.head(Content_Type="text/event-stream", Transfer_Encoding="chunked")
-        for event in events:
-            await self.chunk(sse(event))
-        if done:
-            await self.chunk(b"data: [DONE]\n\n")
-        await self.raw(b"0\r\n\r\n")
-
-    def cut(self) -> None:
-        self._writer.transport.abort()
-
-
-Behaviour = Callable[[Call], Awaitable[None]]
-
-
-class Host:
-    """A server on a socket that does what the test says, however wrong."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.connections = 0
-        self.behave: Behaviour = whole
-        self.base_url = ""
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self, context: ssl.SSLContext | None = None) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
-        port = self._server.sockets[0].getsockname()[1]
-        self.base_url = f"{'https' if context else 'http'}://127.0.0.1:{port}/v1"
-
-    async def stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                size = next(
-                    (int(line[15:]) for line in head.splitlines() if line.startswith("Content-L")),
-                    0,
-                )
-                call = Call(head, await reader.readexactly(size), writer)
-                self.calls.append(call)
-                behaving = asyncio.create_task(self.behave(call))
-                following = asyncio.create_task(reader.read(1)) if self.watching else None
-                if following is not None:
-                    await following
-                    call.gone.set()
-                    behaving.cancel()
-                await behaving
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
-
-    watching = False
-    """Whether to notice that the client goes away while it is being answered."""
+OPENAI = ProviderFacts("openai", "OpenAI", "openai", list_path="/models")
 
 
 def sse(event: Any) -> bytes:
@@ -148,6 +60,12 @@ def text(content: str) -> dict[str, Any]:
 
 STOP = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 USAGE = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+DONE = b"data: [DONE]\n\n"
+
+
+async def streamed(call: Call, *events: Any, done: bool = True) -> None:
+    """A whole stream, one write per event, closed as it should be."""
+    await call.stream(*map(sse, events), *([DONE] if done else []))
 
 
 async def whole(call: Call) -> None:
@@ -156,7 +74,7 @@ async def whole(call: Call) -> None:
     elif b"no-such-model-anywhere" in call.body:
         await call.answer(404, b'{"error":{"message":"no such model","code":"model_not_found"}}')
     else:
-        await call.stream(text("Hel"), text("lo"), STOP, USAGE)
+        await streamed(call, text("Hel"), text("lo"), STOP, USAGE)
 
 
 @pytest.fixture
@@ -167,27 +85,35 @@ async def host() -> AsyncIterator[Host]:
     await host.stop()
 
 
-def at(url: str, key: str | None = None) -> ConfiguredEndpoint:
-    """The endpoint of a configured address; of the default one, if it is empty."""
-    secrets = EnvSecrets({"OPENAI_BASE_URL": url, "OPENAI_API_KEY": key or ""})
-    return ConfiguredEndpoint(
-        secrets,
-        url_name="OPENAI_BASE_URL",
-        key_name="OPENAI_API_KEY",
-        default_url="http://127.0.0.1:9/v1",
-        label="OpenAI",
-    )
+class At:
+    """The endpoint at a configured address."""
+
+    def __init__(self, url: str, key: str | None = KEY) -> None:
+        self._address = Address(url, key)
+
+    async def address(self, owner: OwnerId | None = None) -> Address:
+        return self._address
+
+    async def close(self) -> None:
+        pass
 
 
 def made(
-    host: Host, key: str | None = KEY, catalog: Catalog = (), **options: Any
-) -> OpenAIProvider:
-    endpoint = at(host.base_url, key)
-    return OpenAIProvider("openai", endpoint, catalog, label="OpenAI", **options)
+    host: Host,
+    key: str | None = KEY,
+    known: Known | None = None,
+    facts: ProviderFacts = OPENAI,
+    *,
+    only_known: bool = False,
+    idle_seconds: float = 120,
+) -> HttpProvider:
+    connections = Connections(idle_seconds=idle_seconds)
+    endpoint = At(f"{host.url}/v1", key)
+    return HttpProvider(facts, endpoint, known, only_known=only_known, connections=connections)
 
 
 @pytest.fixture
-async def provider(host: Host) -> AsyncIterator[OpenAIProvider]:
+async def provider(host: Host) -> AsyncIterator[HttpProvider]:
     provider = made(host)
     yield provider
     await provider.close()
@@ -197,14 +123,14 @@ def asking(prompt: str = PROMPT, model: str = "large") -> ModelRequest:
     return ModelRequest(ModelRef("openai", model), (user_message(prompt),))
 
 
-async def heard(provider: OpenAIProvider, chunks: list[Chunk] | None = None) -> list[Chunk]:
+async def heard(provider: HttpProvider, chunks: list[Chunk] | None = None) -> list[Chunk]:
     chunks = [] if chunks is None else chunks
     async for together in provider.stream(asking()):
         chunks += together
     return chunks
 
 
-async def failure(provider: OpenAIProvider, *before: Chunk) -> errors.ChatError:
+async def failure(provider: HttpProvider, *before: Chunk) -> errors.ChatError:
     """The error that a request ends with, after exactly these chunks."""
     chunks: list[Chunk] = []
     with pytest.raises(errors.ChatError) as caught:
@@ -227,7 +153,7 @@ class TestConformance(ProviderSuite):
 # What is sent.
 
 
-async def test_a_request_is_sent_as_it_is_encoded(host: Host, provider: OpenAIProvider) -> None:
+async def test_a_request_is_sent_as_it_is_encoded(host: Host, provider: HttpProvider) -> None:
     assert await heard(provider) == [
         TextChunk("Hel"),
         TextChunk("lo"),
@@ -256,21 +182,21 @@ async def test_without_key_nothing_is_authorized_not_even_from_netrc(
 
 
 async def test_a_slash_at_the_end_of_the_address_is_not_doubled(host: Host) -> None:
-    host.base_url += "/"
+    host.url += "/"
     provider = made(host)
     await heard(provider)
     await provider.close()
     assert host.calls[0].line.split()[1] == "/v1/chat/completions"
 
 
-async def test_a_connection_serves_several_requests(host: Host, provider: OpenAIProvider) -> None:
+async def test_a_connection_serves_several_requests(host: Host, provider: HttpProvider) -> None:
     for _ in range(3):
         await heard(provider)
     assert (len(host.calls), host.connections) == (3, 1)
 
 
 async def test_a_request_over_a_connection_that_was_closed_meanwhile_is_sent_again(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     await asyncio.gather(*(heard(provider) for _ in range(3)))
     kept, lost = host.connections, []
@@ -289,7 +215,7 @@ async def test_a_request_over_a_connection_that_was_closed_meanwhile_is_sent_aga
 
 async def test_a_missing_key_names_its_variable() -> None:
     endpoint = at("")
-    provider = OpenAIProvider("openai", endpoint)
+    provider = HttpProvider("openai", endpoint)
     error = await failure(provider)
     assert isinstance(error, errors.MissingKey)
     assert "OpenAI needs a key." in str(error)
@@ -300,17 +226,17 @@ async def test_a_missing_key_names_its_variable() -> None:
 async def test_the_proxy_of_the_environment_is_used(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", host.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("http_proxy", host.url)
     monkeypatch.setenv("no_proxy", "")
     endpoint = at("http://models.example/v1", KEY)
-    provider = OpenAIProvider("openai", endpoint)
+    provider = HttpProvider("openai", endpoint)
     assert TextChunk("Hel") in await heard(provider)
     await provider.close()
     assert host.calls[0].line == "POST http://models.example/v1/chat/completions HTTP/1.1"
 
 
 async def test_a_server_on_this_machine_is_reached_without_proxy(
-    host: Host, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
+    host: Host, provider: HttpProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
@@ -321,10 +247,10 @@ async def test_a_server_on_this_machine_is_reached_without_proxy(
 
 
 async def test_chunks_that_arrive_together_come_together(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     async def behave(call: Call) -> None:
-        await call.stream(sse(text("a")) + sse(text("b")), STOP)
+        await streamed(call, sse(text("a")) + sse(text("b")), STOP)
 
     host.behave = behave
     batches = [list(chunks) async for chunks in provider.stream(asking())]
@@ -332,7 +258,7 @@ async def test_chunks_that_arrive_together_come_together(
 
 
 async def test_what_follows_the_end_marker_is_not_waited_for(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     async def behave(call: Call) -> None:
         await call.head(Content_Type="text/event-stream", Transfer_Encoding="chunked")
@@ -345,20 +271,20 @@ async def test_what_follows_the_end_marker_is_not_waited_for(
 
 
 async def test_no_end_marker_is_needed_behind_a_finish_reason(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
-    host.behave = lambda call: call.stream(text("a"), STOP, done=False)
+    host.behave = lambda call: streamed(call, text("a"), STOP, done=False)
     assert await heard(provider) == [TextChunk("a"), FinishChunk("stop")]
 
 
-async def test_a_body_that_ends_early_is_an_error(host: Host, provider: OpenAIProvider) -> None:
-    host.behave = lambda call: call.stream(text("a"), done=False)
+async def test_a_body_that_ends_early_is_an_error(host: Host, provider: HttpProvider) -> None:
+    host.behave = lambda call: streamed(call, text("a"), done=False)
     error = await failure(provider, TextChunk("a"))
     assert "broke off" in str(error)
 
 
 async def test_a_body_that_is_cut_is_an_error_behind_what_arrived(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     read = asyncio.Event()
 
@@ -377,7 +303,7 @@ async def test_a_body_that_is_cut_is_an_error_behind_what_arrived(
 
 
 async def test_what_arrived_before_a_cut_reaches_a_slow_reader(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     ended = asyncio.Event()
 
@@ -406,10 +332,10 @@ async def test_what_arrived_before_a_cut_reaches_a_slow_reader(
 
 
 async def test_an_error_in_the_stream_leaves_what_came_before(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     failed = {"error": {"message": f"overloaded, dear {KEY}", "code": 429}}
-    host.behave = lambda call: call.stream(sse(text("a")) + sse(failed))
+    host.behave = lambda call: streamed(call, sse(text("a")) + sse(failed))
     error = await failure(provider, TextChunk("a"))
     assert isinstance(error, errors.RateLimited)
     assert error.info.text == "The provider says: overloaded, dear ***"
@@ -417,7 +343,7 @@ async def test_an_error_in_the_stream_leaves_what_came_before(
 
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 async def test_json_in_place_of_a_stream_is_read_as_an_error(
-    host: Host, provider: OpenAIProvider, kind: str
+    host: Host, provider: HttpProvider, kind: str
 ) -> None:
     body = b'\n{"error":{"message":"maximum context length is 5","code":"x"}}'
     host.behave = lambda call: call.answer(200, body, Content_Type=kind)
@@ -426,7 +352,7 @@ async def test_json_in_place_of_a_stream_is_read_as_an_error(
 
 @pytest.mark.parametrize("body", [b"<!doctype html><p>Please log in", b'{"choices":[]}'])
 async def test_a_document_in_place_of_a_stream_is_an_error(
-    host: Host, provider: OpenAIProvider, body: bytes
+    host: Host, provider: HttpProvider, body: bytes
 ) -> None:
     host.behave = lambda call: call.answer(200, body)
     error = await failure(provider)
@@ -434,7 +360,7 @@ async def test_a_document_in_place_of_a_stream_is_an_error(
     assert "/v1" in error.info.hint
 
 
-async def test_an_empty_body_is_an_error(host: Host, provider: OpenAIProvider) -> None:
+async def test_an_empty_body_is_an_error(host: Host, provider: HttpProvider) -> None:
     host.behave = lambda call: call.answer(200, b"")
     assert "broke off" in str(await failure(provider))
 
@@ -477,7 +403,7 @@ async def test_silence_before_the_answer_is_an_error(host: Host) -> None:
     ],
 )
 async def test_statuses(
-    host: Host, provider: OpenAIProvider, status: int, expected: type[errors.ChatError]
+    host: Host, provider: HttpProvider, status: int, expected: type[errors.ChatError]
 ) -> None:
     body = b"" if status == 204 else json.dumps({"error": {"message": f"No, {KEY}!"}}).encode()
     host.behave = lambda call: call.answer(status, body)
@@ -487,15 +413,15 @@ async def test_statuses(
 
 
 async def test_a_key_at_the_limit_of_a_message_is_not_shown_in_part(
-    host: Host, provider: OpenAIProvider
+    host: Host, provider: HttpProvider
 ) -> None:
     for length in (290, 299):
         failed = {"error": {"message": "x" * length + KEY}}
-        host.behave = lambda call, failed=failed: call.stream(failed)
+        host.behave = lambda call, failed=failed: streamed(call, failed)
         assert KEY[:5] not in str(await failure(provider))
 
 
-async def test_waiting_times_in_seconds_and_as_a_date(host: Host, provider: OpenAIProvider) -> None:
+async def test_waiting_times_in_seconds_and_as_a_date(host: Host, provider: HttpProvider) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     later = format_datetime(now + timedelta(seconds=90), usegmt=True)
     for header, seconds in [("7", 7.0), ("0.5", 0.5), (later, 90.0), ("soon", None), ("-3", 0.0)]:
@@ -505,19 +431,19 @@ async def test_waiting_times_in_seconds_and_as_a_date(host: Host, provider: Open
         assert (await failure(provider)).info.retry_after == seconds
 
 
-async def test_a_page_of_a_gateway_is_not_repeated(host: Host, provider: OpenAIProvider) -> None:
+async def test_a_page_of_a_gateway_is_not_repeated(host: Host, provider: HttpProvider) -> None:
     host.behave = lambda call: call.answer(502, b"<html>" + b"x" * 200_000)
     assert (await failure(provider)).info.text == "The provider answered with HTTP 502."
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])
-async def test_no_redirect_is_followed(host: Host, provider: OpenAIProvider, status: int) -> None:
+async def test_no_redirect_is_followed(host: Host, provider: HttpProvider, status: int) -> None:
     other = Host()
     await other.start()
-    target = other.base_url.replace("http://", "http://user:pass@") + "/chat?token=abc"
+    target = other.url.replace("http://", "http://user:pass@") + "/chat?token=abc"
     host.behave = lambda call: call.answer(status, b"", Location=target)
     error = await failure(provider)
-    assert other.base_url.split("/")[2] in str(error)
+    assert other.url.split("/")[2] in str(error)
     assert "pass" not in str(error)
     assert "abc" not in str(error)
     assert other.calls == []
@@ -529,11 +455,11 @@ async def test_no_redirect_is_followed(host: Host, provider: OpenAIProvider, sta
 
 async def test_a_refused_connection_names_the_host(host: Host) -> None:
     await host.stop()
-    host.base_url = host.base_url.replace("http://", "http://user:password@")
+    host.url = host.url.replace("http://", "http://user:password@")
     provider = made(host, key=None)
     error = await failure(provider)
     assert isinstance(error, errors.ProviderError)
-    assert f"OpenAI at {host.base_url.split('@')[1].removesuffix('/v1')}" in str(error)
+    assert f"OpenAI at {host.url.split('@')[1]}" in str(error)
     assert "password" not in str(error)
     assert "whether the server runs" in error.info.hint
     await provider.close()
@@ -550,7 +476,7 @@ async def test_a_refused_connection_names_the_host(host: Host) -> None:
     ],
 )
 async def test_addresses_that_lead_nowhere(url: str, says: str) -> None:
-    provider = OpenAIProvider("openai", at(url, KEY))
+    provider = HttpProvider("openai", at(url, KEY))
     error = await failure(provider)
     assert says in str(error)
     assert "pass" not in str(error)
@@ -569,7 +495,7 @@ async def test_no_tls_where_tls_is_asked_for(host: Host) -> None:
         writer.close()
 
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-    host.base_url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    host.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     provider = made(host)
     assert "http://" in (await failure(provider)).info.hint
     await provider.close()
@@ -591,7 +517,7 @@ async def test_an_unknown_certificate_authority(tmp_path: Path) -> None:
     await host.stop()
 
 
-async def test_a_host_that_hangs_up_at_once(host: Host, provider: OpenAIProvider) -> None:
+async def test_a_host_that_hangs_up_at_once(host: Host, provider: HttpProvider) -> None:
     async def behave(call: Call) -> None:
         call.cut()
 
@@ -603,7 +529,7 @@ async def test_a_host_that_hangs_up_at_once(host: Host, provider: OpenAIProvider
 
 
 @pytest.mark.parametrize("how", ["aclose", "cancel"])
-async def test_closing_hangs_up_at_once(host: Host, provider: OpenAIProvider, how: str) -> None:
+async def test_closing_hangs_up_at_once(host: Host, provider: HttpProvider, how: str) -> None:
     async def behave(call: Call) -> None:
         await call.head(Content_Type="text/event-stream", Transfer_Encoding="chunked")
         await call.chunk(sse(text("a")))
@@ -624,7 +550,7 @@ async def test_closing_hangs_up_at_once(host: Host, provider: OpenAIProvider, ho
         await host.calls[0].gone.wait()
 
 
-async def test_a_session_belongs_to_its_loop(host: Host, provider: OpenAIProvider) -> None:
+async def test_a_session_belongs_to_its_loop(host: Host, provider: HttpProvider) -> None:
     await heard(provider)
     elsewhere = asyncio.new_event_loop()
     thread = threading.Thread(target=elsewhere.run_forever)
@@ -645,7 +571,7 @@ def test_importing_loads_no_aiohttp() -> None:
     code = (
         "import sys, bestchat_server_ext.adapters.provider_http as lane, "
         "bestchat_server_ext.adapters.endpoint_configured\n"
-        "lane.OpenAIProvider('a', None)\n"
+        "lane.HttpProvider('a', None)\n"
         "assert 'aiohttp' not in sys.modules"
     )
     root = Path(__file__).parents[2]
@@ -658,7 +584,7 @@ LARGE = ModelFacts("openai/large", window=1000, tools=True)
 HIDDEN = ModelFacts("openai/hidden")
 
 
-async def listed(provider: OpenAIProvider) -> Sequence[ModelFacts]:
+async def listed(provider: HttpProvider) -> Sequence[ModelFacts]:
     try:
         return await provider.models()
     finally:
@@ -716,7 +642,7 @@ async def test_a_model_outside_of_a_closed_catalog_is_refused_unasked(host: Host
 
 def test_facts_come_from_the_catalog_or_are_unknown() -> None:
     endpoint = at("http://127.0.0.1:9/v1")
-    provider = OpenAIProvider("openai", endpoint, (LARGE,))
+    provider = HttpProvider("openai", endpoint, (LARGE,))
     assert provider.facts("large") == LARGE
     assert provider.facts("other") == ModelFacts("openai/other", known=False)
 

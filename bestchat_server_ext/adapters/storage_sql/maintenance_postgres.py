@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import Connection, text
@@ -22,6 +24,7 @@ from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.postgres import revision_of, run_once
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
 from bestchat_server_ext.adapters.storage_sql.revision import require_known
+from bestchat_server_ext.adapters.storage_sql.tables import metadata
 from bestchat_server_ext.core.errors import (
     ChatError,
     InvalidRequest,
@@ -172,10 +175,17 @@ def restore(url: str, source: Path) -> None:
         raise NotFound(f"There is no backup {source}.", hint="Name the file to restore.")
     source = source.absolute()
     require_known(_archived_revision(url, source), source)
-    _run(
-        *("pg_restore", url, "--clean", "--if-exists", "--no-owner", "--single-transaction"),
-        *("--exit-on-error", f"--dbname={environment(url).get('PGDATABASE', '')}", str(source)),
-    )
+    # `pg_restore --clean` removes what is in the archive only: tables that came with a later
+    # revision would stay, and stand in the way of the upgrade.
+    ours = ", ".join(f'"{name}"' for name in ("alembic_version", *metadata.tables))
+    with TemporaryDirectory(prefix="bestchat-") as folder:  # readable by its owner alone
+        script = Path(folder) / "restore.sql"
+        _run("pg_restore", url, "--no-owner", "--exit-on-error", f"--file={script}", str(source))
+        _run(
+            *("psql", url, "--no-psqlrc", "--quiet", "--single-transaction"),
+            *("--set=ON_ERROR_STOP=1", f"--command=DROP TABLE IF EXISTS {ours}"),
+            f"--file={script}",
+        )
     upgrade(url)
 
 
@@ -240,7 +250,7 @@ def _failed(program: str, url: str, said: str, variables: Mapping[str, str]) -> 
             hint="Install PostgreSQL's client programs of the server's version or newer, and put "
             "them first on the PATH.",
         )
-    complaints = [line.partition("error: ")[2] for line in said.splitlines() if "error: " in line]
+    complaints = re.findall(r"(?:error|ERROR|FATAL): +(.+)", said)
     complaint = complaints[0] if complaints else "it did not say why"
     if password := variables.get("PGPASSWORD"):
         complaint = complaint.replace(password, "…")
