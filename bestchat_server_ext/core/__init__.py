@@ -9,6 +9,8 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     request, reply                  what goes to a model; what comes back, piece by piece
     policy, access, site            what may happen: for tool calls, for callers, at all here
     tokens                          how our own credentials look
+    cost                            tokens and prices to money; estimates
+    catalog                         what is known of a provider, as data
     origin                          where an exception came from, without what it says
     script                          scripted answers, for tests and demonstrations
     turn                            the machine: inputs in, commands out

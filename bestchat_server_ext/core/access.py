@@ -27,16 +27,19 @@ class Scope(StrEnum):
     TURNS = "turns"
     APPROVALS = "approvals"
     MODELS_READ = "models:read"
+    PROVIDERS_WRITE = "providers:write"
     SYSTEM_READ = "system:read"
     TOKENS = "tokens"
+    USAGE_READ = "usage:read"
 
 
 EVERY_SCOPE = frozenset(Scope)
 
-KERNEL_SCOPES = EVERY_SCOPE - {Scope.CONVERSATIONS_DELETE, Scope.TOKENS}
+KERNEL_SCOPES = EVERY_SCOPE - {Scope.CONVERSATIONS_DELETE, Scope.PROVIDERS_WRITE, Scope.TOKENS}
 """What the token of a kernel is for. Its approvals count only for its own tools: see `require`.
 
-It makes no tokens: they would outlive the kernel, and what runs in it could leave one behind.
+It makes no tokens: they would outlive the kernel, and what runs in it could leave one behind. Nor
+does it touch providers' keys and addresses: what runs in it could send prompts somewhere else.
 """
 
 

@@ -13,6 +13,7 @@
     ├── NotAuthenticated      not_authenticated     denied       no caller, or an unknown one
     ├── NotAllowed            not_allowed           denied       the caller's scopes do not reach
     │   ├── MissingKey        missing_key           denied       a provider has no key
+    │   │   └── KeyUnreadable key_unreadable        denied       the stored key cannot be decrypted
     │   ├── NotPermitted      not_permitted         denied       the site's policy rules it out
     │   └── Disabled          disabled              denied       the site has switched BestChat off
     ├── NotFound              not_found             missing      also: somebody else's
@@ -156,6 +157,12 @@ class MissingKey(NotAllowed):
     """A provider was chosen for which no key is configured."""
 
     code = "missing_key"
+
+
+class KeyUnreadable(MissingKey):
+    """A key is stored, and cannot be decrypted any more: it has to be entered again."""
+
+    code = "key_unreadable"
 
 
 class NotPermitted(NotAllowed):

@@ -21,11 +21,24 @@ class TextPart(msgspec.Struct, frozen=True, tag="text"):
     """The text itself."""
 
 
-class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning"):
+class ImagePart(msgspec.Struct, frozen=True, tag="image"):
+    """A picture that goes along with a text."""
+
+    media_type: str
+    """Its format, for example `image/png`."""
+    data: bytes
+    """The file's bytes; base64 in JSON."""
+
+
+class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", omit_defaults=True):
     """What a model thought before it spoke."""
 
     text: str
     """The thoughts, as far as the provider shows them."""
+    signature: str = ""
+    """The provider's seal: it takes the thoughts back only as they were, and only with this."""
+    redacted: bool = False
+    """Whether the provider hides them: `signature` is then the thoughts, in its own cipher."""
 
 
 class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
@@ -48,7 +61,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result"):
     """What it brought."""
 
 
-Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart
+Part = TextPart | ImagePart | ReasoningPart | ToolCallPart | ToolResultPart
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):

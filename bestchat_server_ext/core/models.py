@@ -40,6 +40,26 @@ class ModelRef(msgspec.Struct, frozen=True):
         return f"{self.provider}/{self.model}"
 
 
+class Prices(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a model costs, in US dollars per million tokens.
+
+    Decimal numbers as text, so that no rounding creeps in; none where the price is unknown.
+    """
+
+    input: str | None = None
+    """Tokens that go in, past the cache."""
+    output: str | None = None
+    """Tokens that come out, reasoning included."""
+    cache_read: str | None = None
+    """Tokens that the provider reads from its cache."""
+    cache_write: str | None = None
+    """Tokens that the provider writes to its cache."""
+    as_of: str = ""
+    """The day of this knowledge, as 2026-01-31."""
+    up_to: int | None = None
+    """Tokens that may go in at these prices; a longer request costs more. None: there is no end."""
+
+
 class ModelFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a model. Nothing is guessed: unknown stays unknown."""
 
@@ -59,6 +79,18 @@ class ModelFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether it can be used right now."""
     todo: str = ""
     """What is missing, if it is not ready."""
+    images: bool | None = None
+    """Whether it looks at images."""
+    reasoning: bool | None = None
+    """Whether it thinks before it speaks."""
+    prefill: bool | None = None
+    """Whether it goes on with an answer that was begun for it."""
+    cache: bool | None = None
+    """Whether its provider keeps the beginning of a request, and charges less for it again."""
+    prices: Prices | None = None
+    """What it costs."""
+    deprecated: str = ""
+    """The day on which its provider stops serving it, as 2026-01-31; empty if none is known."""
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,6 +104,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of those that went in: read from the provider's cache."""
     reasoning_tokens: int = 0
     """Of those that came out: spent on reasoning."""
+    cache_write_tokens: int = 0
+    """Of those that went in: written to the provider's cache."""
 
     def __add__(self, other: Usage) -> Usage:
         """Both together."""
@@ -80,6 +114,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             self.output_tokens + other.output_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 
@@ -93,6 +128,10 @@ class ReasoningChunk(msgspec.Struct, frozen=True):
     """A piece of reasoning."""
 
     text: str
+    signature: str = ""
+    """The provider's seal on the reasoning that ends here; what follows is other reasoning."""
+    redacted: bool = False
+    """Whether the provider hides it: `signature` is all there is of it."""
 
 
 class ToolCallChunk(msgspec.Struct, frozen=True):

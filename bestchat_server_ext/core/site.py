@@ -5,6 +5,7 @@ This is policy and no wall: on a server of one's own, whoever runs it can change
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -14,6 +15,7 @@ from bestchat_server_ext.core.errors import NotPermitted
 from bestchat_server_ext.core.models import ModelRef
 
 _PORTS = {"http": 80, "https": 443}
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 class SitePolicy(msgspec.Struct, frozen=True):
@@ -44,13 +46,31 @@ class SitePolicy(msgspec.Struct, frozen=True):
                 field="model",
             )
 
+    def permits_provider(self, name: str, url: str | None) -> bool:
+        """Whether some model of a provider may answer here.
+
+        Args:
+            name: the provider's name.
+            url: where it is; none if that is not known.
+        """
+        beginnings = [_WILDCARD.split(pattern, maxsplit=1)[0] for pattern in self.allowed_models]
+        named = not beginnings or any(
+            f"{name}/".startswith(start) or start.startswith(f"{name}/") for start in beginnings
+        )
+        return named and (url is None or self.permits_url(url))
+
+    def permits_url(self, url: str) -> bool:
+        """Whether requests may be sent to an address."""
+        bases = self.allowed_base_urls
+        return not bases or any(_below(url, base) for base in bases)
+
     def require_url(self, url: str) -> None:
         """Refuse an address that requests may not be sent to.
 
         Raises:
             NotPermitted: they may not.
         """
-        if self.allowed_base_urls and not any(_below(url, base) for base in self.allowed_base_urls):
+        if not self.permits_url(url):
             host = urlsplit(url).hostname or "that server"
             raise NotPermitted(
                 f"This site does not permit requests to {host}.",

@@ -1,22 +1,21 @@
 """Chat completions, the format of OpenAI and everything compatible with it.
 
 Source: the public API reference of `POST /chat/completions`, and what compatible servers were
-seen to do differently: usage in a chunk without choices, reasoning under two names, tool calls
-without an index, errors in the middle of a stream, streams that just end.
+seen to do differently: usage in a chunk without choices, inside a choice, or under a name of
+their own; reasoning under several names, or as a typed part of the content (Mistral); tool calls
+without an index; errors in the middle of a stream; streams that just end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.messages import (
+    ImagePart,
     Message,
-    ReasoningPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -25,6 +24,7 @@ from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
     FinishReason,
+    ModelFacts,
     ReasoningChunk,
     TextChunk,
     ToolCallChunk,
@@ -32,166 +32,150 @@ from bestchat_server_ext.core.models import (
     UsageChunk,
 )
 from bestchat_server_ext.core.request import ModelRequest
-from bestchat_server_ext.core.tools import JsonObject, ToolSpec
+from bestchat_server_ext.core.tools import JsonObject
+from bestchat_server_ext.core.wire import encoding
+from bestchat_server_ext.core.wire.decoding import NUL, REPLACEMENT, StreamDecoder, count
+from bestchat_server_ext.core.wire.lane import KeyStyle, key_headers
+from bestchat_server_ext.core.wire.refusals import (
+    UNREADABLE,
+    ErrorBody,
+    error_in,
+    error_of,
+    unreadable_list,
+)
 from bestchat_server_ext.core.wire.sse import SSEDecoder
+
+__all__ = ["OpenAIDecoder", "OpenAILane", "encode_request", "error_of"]
 
 # What is read of a chunk. Everything else in it is skipped without being built.
 
 
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, gc=False):
     name: str | None = None
     arguments: str | None = None
 
 
-class _ToolCall(msgspec.Struct):
+class _ToolCall(msgspec.Struct, gc=False):
     index: int | None = None
     id: str | None = None
     function: _Function | None = None
 
 
-class _Delta(msgspec.Struct):
-    content: str | None = None
+class _Part(msgspec.Struct, gc=False):
+    """A part of typed content or reasoning: Mistral's, OpenRouter's, and what thoughts hold."""
+
+    text: str | None = None
+    thinking: str | list[_Part] | None = None
+    summary: str | None = None
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | list[_Part] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: list[_Part] | None = None
+    refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
 
 
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
+_Count = int | float | None  # some servers write whole numbers with a fraction
 
 
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
+class _PromptDetails(msgspec.Struct, gc=False):
+    cached_tokens: _Count = None
+    cache_write_tokens: _Count = None
 
 
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
+class _CompletionDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: _Count = None
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    total_tokens: _Count = None
+    cached_tokens: _Count = None
+    prompt_cache_hit_tokens: _Count = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
 
-class _ErrorBody(msgspec.Struct):
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    usage: _Usage | None = None
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
-    error: _ErrorBody | str | None = None
+    error: ErrorBody | str | None = None
 
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
+_FAILURES = {"error", "insufficient_system_resource"}
+"""Reasons that are none: the server gave up."""
 
 
-class OpenAIDecoder:
+class OpenAIDecoder(StreamDecoder):
     """Turns the bytes of one streamed answer into chunks."""
 
     def __init__(self) -> None:
         """Begin at the start of a response body."""
-        self._sse = SSEDecoder()
+        super().__init__(SSEDecoder())
         self._decoder = msgspec.json.Decoder(_Chunk)
         self._last_call = -1
         self._call_ids: dict[str, int] = {}
-        self.done = False
-        """Whether the end marker was seen: whatever follows is not part of the answer."""
-        self.finished = False
-        """Whether the model said why it stopped: the answer is whole, end marker or not."""
-        self.error: errors.ProviderError | None = None
-        """What is wrong behind the last chunks: every further call raises it."""
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take bytes in any split; give the chunks that they complete.
-
-        Chunks that stand before an error count, so an error that comes together with some is
-        kept in `error` and raised by the next call.
-
-        Raises:
-            ProviderError: the provider put an error, or something unreadable, into the stream.
-        """
-        if self.error is not None:
-            raise self.error
-        return self._decode(self._sse.feed(data))
-
-    def close(self) -> list[Chunk]:
-        """The body has ended: give what was still held back.
-
-        Raises:
-            ProviderError: as in `feed`.
-        """
-        if self.error is not None:
-            raise self.error
-        return self._decode(self._sse.close())
-
-    def _decode(self, events: Iterable[bytes]) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        try:
-            for data in events:
-                if self.done:
-                    break
-                self._decode_event(data.strip(), chunks)
-        except errors.ProviderError as error:
-            self.error = error
-            if not chunks:
-                raise
-        return chunks
-
-    def _decode_event(self, data: bytes, chunks: list[Chunk]) -> None:
-        if data == b"[DONE]":
-            self.done = True
-            return
-        if not data:
-            return
-        try:
-            chunk = self._decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise errors.ProviderError(
-                "The provider sent a piece of the answer that cannot be read.",
-                hint="Check that its URL is that of an OpenAI-compatible API.",
-            ) from error
+    def _read(self, data: bytes, chunks: list[Chunk]) -> None:
+        chunk = self._decoder.decode(data)
         if chunk.error is not None:
             raise error_in(chunk.error)
-        self._read(chunk, chunks)
-
-    def _read(self, chunk: _Chunk, chunks: list[Chunk]) -> None:
-        for choice in (chunk.choices or ())[:1]:
+        usage = chunk.usage
+        if chunk.choices:
+            choice = chunk.choices[0]
+            usage = usage or choice.usage
             if choice.delta is not None:
                 self._read_delta(choice.delta, chunks)
             if choice.finish_reason:
-                self.finished = True
-                reason = _FINISH.get(choice.finish_reason, "unknown")
-                chunks.append(FinishChunk(reason))
-        if chunk.usage is not None:
-            chunks.append(UsageChunk(_usage(chunk.usage)))
+                self._read_finish(choice.finish_reason, chunks)
+        if usage is not None:
+            chunks.append(UsageChunk(_usage(usage)))
+
+    def _read_finish(self, reason: str, chunks: list[Chunk]) -> None:
+        if reason in _FAILURES:
+            raise error_in(ErrorBody())
+        self.finished = True
+        chunks.append(FinishChunk(_FINISH.get(reason, "unknown")))
 
     def _read_delta(self, delta: _Delta, chunks: list[Chunk]) -> None:
         if reasoning := delta.reasoning_content or delta.reasoning:
-            chunks.append(ReasoningChunk(reasoning))
-        if delta.content:
-            chunks.append(TextChunk(delta.content))
-        for call in delta.tool_calls or ():
-            function = call.function or _Function()
-            chunks.append(
-                ToolCallChunk(
-                    index=self._index(call),
-                    id=call.id or "",
-                    name=function.name or "",
-                    arguments=function.arguments or "",
+            chunks.append(ReasoningChunk(reasoning.replace(NUL, REPLACEMENT)))
+        elif delta.reasoning_details:
+            _read_thoughts(delta.reasoning_details, chunks)
+        if content := delta.content or delta.refusal:
+            if isinstance(content, str):
+                chunks.append(TextChunk(content.replace(NUL, REPLACEMENT)))
+            else:
+                _read_parts(content, chunks)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                function = call.function or _Function()
+                chunks.append(
+                    ToolCallChunk(
+                        self._index(call),
+                        call.id.replace(NUL, REPLACEMENT) if call.id else "",
+                        function.name.replace(NUL, REPLACEMENT) if function.name else "",
+                        function.arguments.replace(NUL, REPLACEMENT) if function.arguments else "",
+                    )
                 )
-            )
 
     def _index(self, call: _ToolCall) -> int:
         """Which call a piece belongs to; some servers leave the index out, or the id, or both."""
@@ -208,46 +192,117 @@ class OpenAIDecoder:
         return self._last_call
 
 
+def _read_parts(parts: list[_Part], chunks: list[Chunk]) -> None:
+    for part in parts:
+        if part.thinking:
+            _read_thoughts([part], chunks)
+        if part.text:
+            chunks.append(TextChunk(part.text.replace(NUL, REPLACEMENT)))
+
+
+def _read_thoughts(parts: list[_Part], chunks: list[Chunk]) -> None:
+    """Typed reasoning: it says something directly, in parts of its own, or as a summary."""
+    said = ""
+    for part in parts:
+        if isinstance(part.thinking, list):
+            said += "".join(piece.text or "" for piece in part.thinking)
+        else:
+            said += part.thinking or part.text or part.summary or ""
+    if said:
+        chunks.append(ReasoningChunk(said.replace(NUL, REPLACEMENT)))
+
+
 def _usage(usage: _Usage) -> Usage:
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    prompt = usage.prompt_tokens_details or _PromptDetails()
+    completion = usage.completion_tokens_details or _CompletionDetails()
+    read, cached = count(usage.prompt_tokens), prompt.cached_tokens
     return Usage(
-        input_tokens=usage.prompt_tokens or 0,
-        output_tokens=usage.completion_tokens or 0,
-        cached_tokens=(prompt.cached_tokens if prompt else None) or 0,
-        reasoning_tokens=(completion.reasoning_tokens if completion else None) or 0,
+        input_tokens=read,
+        # Some servers count reasoning in the total only: Gemini's, xAI's.
+        output_tokens=max(count(usage.completion_tokens), count(usage.total_tokens) - read),
+        cached_tokens=count(cached or usage.cached_tokens or usage.prompt_cache_hit_tokens),
+        reasoning_tokens=count(completion.reasoning_tokens),
+        cache_write_tokens=count(prompt.cache_write_tokens),
     )
 
 
 # Requests.
 
 
+class OpenAILane(msgspec.Struct, frozen=True):
+    """Chat completions, and how one server deviates from them."""
+
+    chat_path: str = "/chat/completions"
+    """Where requests go."""
+    list_path: str = "/models"
+    """Where the list of models is."""
+    key_style: KeyStyle = "bearer"
+    """How the key travels; Azure's way is `api-key`."""
+    stream_usage: bool = True
+    """Whether usage has to be asked for; some servers send it unasked and refuse the question."""
+    max_tokens_name: str = "max_tokens"
+    """What limits an answer; OpenAI's own models want `max_completion_tokens`."""
+    system_role: Literal["system", "developer"] = "system"
+    """Who gives the standing instructions."""
+
+    @property
+    def accept(self) -> str:
+        """The media type of a streamed answer."""
+        return "text/event-stream"
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        """The key, where there is one."""
+        return key_headers(self.key_style, key)
+
+    def encode(self, request: ModelRequest, facts: ModelFacts) -> bytes:  # noqa: ARG002
+        """The body of the request for one step; no fact about the model changes it."""
+        messages: list[JsonObject] = []
+        if request.system:
+            messages.append({"role": self.system_role, "content": request.system})
+        for message in request.messages:
+            messages += _encode_message(message)
+        body: JsonObject = {"model": request.model.model, "messages": messages, "stream": True}
+        if self.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+        if request.tools:
+            body["tools"] = [encoding.function(tool) for tool in request.tools]
+        options = request.options
+        chosen = {
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            self.max_tokens_name: options.max_output_tokens,
+            "stop": options.stop,
+        }
+        body |= {name: value for name, value in chosen.items() if value is not None}
+        return msgspec.json.encode(body)
+
+    def decoder(self) -> OpenAIDecoder:
+        """For the body of one answer."""
+        return OpenAIDecoder()
+
+    def error_of(
+        self, status: int, body: bytes, retry_after: float | None = None
+    ) -> errors.ProviderError:
+        """The error behind a response that is not a stream."""
+        return error_of(status, body, retry_after)
+
+    def models(self, provider: str, body: bytes) -> list[ModelFacts]:
+        """What a list of models says.
+
+        Raises:
+            ProviderError: it is no list of models.
+        """
+        try:
+            listed = msgspec.json.decode(body, type=_ModelList | list[_Model])
+        except UNREADABLE as error:
+            raise unreadable_list() from error
+        found = listed if isinstance(listed, list) else listed.data or []
+        return [_facts(provider, model) for model in found]
+
+
 def encode_request(request: ModelRequest) -> bytes:
-    """The body of the request for one step.
-
-    Key order and white space are fixed: two requests that share a beginning share its bytes,
-    which is what lets a provider's cache recognise it.
-    """
-    messages: list[JsonObject] = []
-    if request.system:
-        messages.append({"role": "system", "content": request.system})
-    for message in request.messages:
-        messages += _encode_message(message)
-    body: JsonObject = {"model": request.model.model, "messages": messages, "stream": True}
-    body["stream_options"] = {"include_usage": True}
-    if request.tools:
-        body["tools"] = [_encode_tool(tool) for tool in request.tools]
-    return msgspec.json.encode(body)
-
-
-def _encode_tool(tool: ToolSpec) -> JsonObject:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
-        },
-    }
+    """The body of the request for one step, as most servers understand it."""
+    return OpenAILane().encode(request, ModelFacts(str(request.model), known=False))
 
 
 def _encode_message(message: Message) -> list[JsonObject]:
@@ -258,7 +313,7 @@ def _encode_message(message: Message) -> list[JsonObject]:
             for part in message.parts
             if isinstance(part, ToolResultPart)
         ]
-    encoded: dict[str, Any] = {"role": message.role, "content": _text(message)}
+    encoded: dict[str, Any] = {"role": message.role, "content": _content(message)}
     calls = [part.call for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
         encoded["tool_calls"] = [
@@ -274,84 +329,43 @@ def _encode_message(message: Message) -> list[JsonObject]:
     return [encoded]
 
 
-def _text(message: Message) -> str:
-    # Reasoning stays at home: no compatible server wants its own thoughts back as text.
-    shown = (part for part in message.parts if not isinstance(part, ReasoningPart))
-    return "".join(part.text for part in shown if isinstance(part, TextPart))
+def _content(message: Message) -> str | list[JsonObject]:
+    """Plain text, which every server takes; parts only where a person sent an image.
+
+    Reasoning stays at home: no compatible server wants its own thoughts back as text.
+    """
+    if message.role != "user" or not any(isinstance(part, ImagePart) for part in message.parts):
+        return message.text
+    parts: list[JsonObject] = []
+    for part in message.parts:
+        if isinstance(part, TextPart) and part.text:
+            parts.append({"type": "text", "text": part.text})
+        elif isinstance(part, ImagePart):
+            url = f"data:{part.media_type};base64,{encoding.base64(part.data)}"
+            parts.append({"type": "image_url", "image_url": {"url": url}})
+    return parts
 
 
-# Errors.
+# Lists of models.
 
 
-def error_in(error: _ErrorBody | str) -> errors.ProviderError:
-    """The error that a provider put into its stream."""
-    body = _ErrorBody(message=error) if isinstance(error, str) else error
-    return _classify(None, body, None)
+class _Model(msgspec.Struct):
+    id: str
+    context_length: int | None = None
+    max_model_len: int | None = None
+    max_context_length: int | None = None
+    context_window: int | None = None
 
 
-class _Refusal(msgspec.Struct):
-    """The shapes of a refusal: ours to expect, the others as servers were seen to write them."""
-
-    error: _ErrorBody | str | None = None
-    message: str | None = None
-    detail: Any = None
-
-    @property
-    def body(self) -> _ErrorBody:
-        if isinstance(self.error, _ErrorBody):
-            return self.error
-        detail = self.detail if isinstance(self.detail, str) else None
-        return _ErrorBody(message=self.error or self.message or detail)
+class _ModelList(msgspec.Struct):
+    data: list[_Model] | None
 
 
-def error_of(status: int, body: bytes, retry_after: float | None = None) -> errors.ProviderError:
-    """The error behind a response that is not a stream, from its status and its body."""
-    try:
-        decoded = msgspec.json.decode(body, type=_Refusal | list[_Refusal])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        decoded = _Refusal()
-    if isinstance(decoded, list):
-        decoded = decoded[0] if decoded else _Refusal()
-    return _classify(status, decoded.body, retry_after)
-
-
-_LONGEST_MESSAGE = 300
-_OVERFLOW = (
-    "context_length",
-    "context length",
-    "context size",
-    "exceed_context",
-    "maximum context",
-    "maximum model length",
-    "prompt is too long",
-)
-_BROKE, _REFUSED = "The provider broke the answer off.", "The provider answered with HTTP {}."
-
-
-def _classify(
-    status: int | None, body: _ErrorBody, retry_after: float | None
-) -> errors.ProviderError:
-    said = " ".join((body.message or "").split())[:_LONGEST_MESSAGE]
-    text = _REFUSED.format(status) if status else _BROKE
-    if said:
-        text = f"The provider says: {said}"
-    if status is None and isinstance(body.code, int):
-        status = body.code  # in a stream, the status is part of the error
-    telling = f"{body.code} {body.type} {said}".lower()
-    if any(word in telling for word in _OVERFLOW):
-        hint = "Start a new conversation, or choose a model with a larger window."
-        return errors.ContextOverflow(text, hint=hint)
-    if "content_filter" in telling or "content_policy" in telling:
-        return errors.ContentRefused(text, hint="Say it in other words.")
-    if status in {401, 403} or "invalid_api_key" in telling:
-        return errors.ProviderAuth(text, hint="Check the provider's key.")
-    if status == HTTPStatus.NOT_FOUND or "model_not_found" in telling:
-        return errors.ModelNotFound(text, hint="Check the model's name and the provider's URL.")
-    if "insufficient_quota" in telling or status == HTTPStatus.PAYMENT_REQUIRED:
-        # It comes as a 429, yet no waiting helps.
-        return errors.ProviderError(text, hint="Check the credit of the account at the provider.")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or "rate_limit" in telling:
-        return errors.RateLimited(text, hint="Wait a little.", retry_after=retry_after)
-    ours = status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
-    hint = "" if ours else "Try again in a moment."
-    return errors.ProviderError(text, hint=hint, retry_after=retry_after)
+def _facts(provider: str, model: _Model) -> ModelFacts:
+    window = (
+        model.context_length
+        or model.max_model_len
+        or model.max_context_length
+        or model.context_window
+    )
+    return ModelFacts(f"{provider}/{model.id}", window=window)

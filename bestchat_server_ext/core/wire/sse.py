@@ -7,7 +7,7 @@ UTF-8 cut in two between packets.
 
 from __future__ import annotations
 
-from bestchat_server_ext.core import errors
+from bestchat_server_ext.core.wire.refusals import endless
 
 _BOM = b"\xef\xbb\xbf"
 _LONGEST = 16 * 1024 * 1024
@@ -21,6 +21,7 @@ class SSEDecoder:
         """Begin at the start of a stream."""
         self._rest = b""
         self._data: list[bytes] = []
+        self._held = 0
         self._started = False
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -43,11 +44,8 @@ class SSEDecoder:
             buffer = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + tail
         *lines, self._rest = buffer.split(b"\n")
         events = self._take(lines)
-        if len(self._rest) + sum(map(len, self._data)) > _LONGEST:
-            raise errors.ProviderError(
-                "The provider sent a piece of the answer that never ends.",
-                hint="Check that its URL is that of an OpenAI-compatible API.",
-            )
+        if len(self._rest) + self._held > _LONGEST:
+            raise endless()
         return events
 
     def close(self) -> list[bytes]:
@@ -64,7 +62,8 @@ class SSEDecoder:
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[5:].removeprefix(b" "))
+                self._held += len(line)
             elif not line and self._data:
                 events.append(b"\n".join(self._data))
-                self._data = []
+                self._data, self._held = [], 0
         return events

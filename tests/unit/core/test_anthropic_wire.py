@@ -209,8 +209,8 @@ def test_tools_that_run_at_the_providers_say_nothing() -> None:
         (403, "permission_error", "not yours", errors.ProviderAuth),
         (404, "not_found_error", "model: claude-none", errors.ModelNotFound),
         (429, "rate_limit_error", "slow down", errors.RateLimited),
-        (529, "overloaded_error", "Overloaded", errors.ProviderError),
-        (500, "api_error", "Internal server error", errors.ProviderError),
+        (529, "overloaded_error", "Overloaded", errors.ProviderUnavailable),
+        (500, "api_error", "Internal server error", errors.ProviderUnavailable),
         (
             400,
             "invalid_request_error",
@@ -246,11 +246,12 @@ def test_refusals_in_a_response_and_in_a_stream(
 
 def test_an_overloaded_server_is_asked_again_and_an_empty_account_is_not() -> None:
     busy = LANE.error_of(529, b'{"error":{"type":"overloaded_error","message":"Overloaded"}}', 2.0)
+    assert type(busy) is errors.ProviderUnavailable
     assert (busy.info.retry_after, busy.info.hint) == (2.0, "Try again in a moment.")
     message = "Your credit balance is too low to access the Anthropic API."
     body = {"error": {"type": "invalid_request_error", "message": message}}
     broke = LANE.error_of(400, json.dumps(body).encode())
-    assert type(broke) is errors.ProviderError
+    assert type(broke) is errors.QuotaExceeded
     assert "credit" in broke.info.hint
     body = {"error": {"type": "invalid_request_error", "message": "temperature: range"}}
     assert LANE.error_of(400, json.dumps(body).encode()).info.hint == ""

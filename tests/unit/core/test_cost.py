@@ -60,8 +60,10 @@ def test_prices_come_out_whole(price: str, picodollars: int) -> None:
 
 @pytest.mark.parametrize(
     "price",
-    ["", "free", "-1", "+1", "1e-6", ".5", "1.", "1,5", "0.0000001", "1.23456789", "1000000000"]
-    + [" 1", "1\n", "٣", "NaN", "1_0", "$3", "9" * 5000],
+    [
+        *("", "free", "-1", "+1", "1e-6", ".5", "1.", "1,5", "0.0000001", "1.23456789"),
+        *("1000000000", " 1", "1\n", "٣", "NaN", "1_0", "$3", "9" * 5000),
+    ],
 )
 def test_what_is_no_price_is_refused(price: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -97,6 +99,8 @@ def without(**prices: None) -> Prices:
         (Usage(10, 1, cached_tokens=6, cache_write_tokens=5), ALL),
         (Usage(10, -1), ALL),
         (Usage(2**53, 0), Prices(input="999999999")),
+        (Usage(200_001, 1), Prices("1", "1", up_to=200_000)),
+        (Usage(200_001, 1, cached_tokens=200_001), Prices("1", "1", "1", up_to=200_000)),
     ],
 )
 def test_what_is_not_known_is_unknown(usage: Usage, prices: Prices | None) -> None:
@@ -111,6 +115,7 @@ def test_what_is_not_known_is_unknown(usage: Usage, prices: Prices | None) -> No
         (Usage(10, 0, cached_tokens=10), without(input=None, output=None)),
         (Usage(), Prices(input="1")),
         (Usage(5, 5), Prices("0", "0")),
+        (Usage(200_000, 1), Prices("1", "1", up_to=200_000)),
     ],
 )
 def test_a_kind_without_tokens_needs_no_price(usage: Usage, prices: Prices) -> None:
@@ -132,19 +137,14 @@ PRICES = st.decimals(0, 10_000, places=6).map(lambda price: f"{price:f}")
 TOKENS = st.integers(0, 10**7)
 
 
-@given(TOKENS, TOKENS, TOKENS, TOKENS, PRICES, PRICES, PRICES, PRICES)
-def test_it_is_what_decimal_arithmetic_says(*given: int | str) -> None:
-    plain, out, read, written = (int(count) for count in given[:4])
-    prices = [str(price) for price in given[4:]]
+@given(st.tuples(*[st.tuples(TOKENS, PRICES)] * 4))
+def test_it_is_what_decimal_arithmetic_says(kinds: tuple[tuple[int, str], ...]) -> None:
+    (plain, price), (out, output), (read, cache_read), (written, cache_write) = kinds
     usage = Usage(plain + read + written, out, read, 0, written)
-    expected = sum(
-        (Decimal(price) * count for price, count in zip(prices, given[:4], strict=True)),
-        Decimal(0),
-    )
-    found = cost(usage, Prices(*prices))
+    found = cost(usage, Prices(price, output, cache_read, cache_write))
     assert found is not None
-    assert Decimal(found) * Decimal(10) ** -12 == expected * Decimal(10) ** -6
-    assert Decimal(dollars(found)) == expected * Decimal(10) ** -6
+    millionths = sum((count * Decimal(price) for count, price in kinds), Decimal(0))
+    assert Decimal(found).scaleb(-12) == millionths.scaleb(-6) == Decimal(dollars(found))
 
 
 class TestMoneyAsText:

@@ -135,7 +135,7 @@ def test_a_missing_model_can_be_fetched(said: str) -> None:
         (401, "unauthorized", errors.ProviderAuth),
         (400, '"tiny" does not support tools', errors.ProviderError),
         (404, "model 'a b; rm' not found", errors.ModelNotFound),
-        (500, "llama runner process has terminated", errors.ProviderError),
+        (500, "llama runner process has terminated", errors.ProviderUnavailable),
     ],
 )
 def test_refusals(status: int, said: str, expected: type[errors.ProviderError]) -> None:

@@ -1,0 +1,37 @@
+"""What may be shown of an error: all of it, but for a key that the provider repeated in it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from bestchat_server_ext.core.errors import ChatError
+
+_SHORTEST_START = 4
+"""Characters; the beginning of a key that is this long is recognised at the end of a text."""
+
+
+def scrubbed(error: ChatError, *keys: str | None) -> ChatError:
+    """The error without these keys."""
+    for key in keys:
+        if key:
+            text, hint = _without(key, error.info.text), _without(key, error.info.hint)
+            error.info = msgspec.structs.replace(error.info, text=text, hint=hint)
+            error.args = (text,)
+    return error
+
+
+def tells(key: str | None, text: str) -> bool:
+    """Whether a text holds the key."""
+    return bool(key) and _without(key or "", text) != text
+
+
+def _without(key: str, text: str) -> str:
+    # In any case of letters: the name of a host, for one, comes back in small ones.
+    text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
+    for length in range(len(key) - 1, _SHORTEST_START - 1, -1):
+        # A text that was cut to its greatest length may end in the middle of the key.
+        if text.endswith(key[:length]):
+            return text[:-length] + "***"
+    return text
