@@ -71,6 +71,7 @@ lint: $(VENV)/installed labextension/node_modules/installed
 bench: $(VENV)/installed
 	@$(BIN)/python tests/bench/load.py
 	@$(BIN)/python tests/bench/cells.py
+	@$(BIN)/python tests/bench/catalog.py
 
 types: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/python scripts/make_api_types.py

@@ -17,9 +17,11 @@ from bestchat_server_ext.api import (
     conversations,
     frames,
     models,
+    providers,
     system,
     tokens,
     turns,
+    usage,
 )
 from bestchat_server_ext.api import events as replays
 from bestchat_server_ext.api.error_body import ErrorBody
@@ -44,7 +46,7 @@ from bestchat_server_ext.core.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from bestchat_server_ext.core.models import ModelFacts, Usage
+from bestchat_server_ext.core.models import ModelFacts, Prices, Usage
 from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution, ToolResult
 
@@ -245,6 +247,81 @@ KERNELS = tokens.TokenInfo(
     kernel_id=KERNEL,
 )
 
+PAID = usage.Spending(
+    attempts=3,
+    failed=1,
+    cancelled=1,
+    usage=Usage(1717, 90, cached_tokens=512, reasoning_tokens=20),
+    cost="0.001234567",
+    unknown_attempts=0,
+    estimated=1,
+    estimated_tokens=9,
+    estimated_cost="0.00000225",
+)
+UNPAID = usage.Spending(
+    attempts=2,
+    failed=0,
+    cancelled=0,
+    usage=Usage(905, 17),
+    cost=None,
+    unknown_attempts=2,
+    estimated=0,
+    estimated_tokens=0,
+    estimated_cost=None,
+)
+SPENT = usage.UsageSummary(
+    by="model",
+    since=START.date().replace(day=1),
+    until=START.date(),
+    rows=(usage.UsageRow("ollama/unheard-of", UNPAID), usage.UsageRow(MODEL, PAID)),
+    total=msgspec.structs.replace(
+        PAID, attempts=5, usage=PAID.usage + UNPAID.usage, unknown_attempts=2
+    ),
+    cursor="",
+)
+
+OPENAI = providers.ProviderInfo(
+    name="openai",
+    label="OpenAI",
+    lane="openai",
+    configured=True,
+    source="environment",
+    variable="OPENAI_API_KEY",
+    needs=(),
+    key_name="OPENAI_API_KEY",
+    url_name="OPENAI_BASE_URL",
+    redirected=False,
+    default=MODEL,
+    permitted=True,
+    docs="https://platform.openai.com/docs/models",
+)
+VLLM = providers.ProviderInfo(
+    name="vllm",
+    label="vLLM",
+    lane="openai",
+    configured=False,
+    source="",
+    variable="",
+    needs=("VLLM_BASE_URL",),
+    key_name="VLLM_API_KEY",
+    url_name="VLLM_BASE_URL",
+    redirected=False,
+    default=None,
+    permitted=False,
+    docs="https://docs.vllm.ai",
+)
+STORED = providers.StoredProvider(
+    provider="openai",
+    has_key=True,
+    last_four="wxyz",
+    key_command=False,
+    base_url="http://gateway.example.org/v1",
+    default_model=MODEL,
+    version=2,
+    updated_at=START,
+    notices=("The key travels to gateway.example.org unencrypted.",),
+)
+
 REQUESTS: tuple[msgspec.Struct, ...] = (
     conversations.CreateConversation(label="reports/sales.ipynb", conversation_id=CONVERSATION),
     conversations.GetConversation(CONVERSATION),
@@ -259,9 +336,16 @@ REQUESTS: tuple[msgspec.Struct, ...] = (
     replays.ReplayEvents(CONVERSATION, after=3),
     replays.SubscribeEvents(CONVERSATION, after=3),
     models.ListModels(),
+    models.ListModels(known_only=True, provider="openai"),
+    models.GetModel(MODEL),
+    providers.ListProviders(),
+    providers.ConfigureProvider("openai", base_url=STORED.base_url, version=1),
+    providers.CheckProvider("openai", model=MODEL),
+    providers.ForgetProvider("openai"),
     tokens.CreateToken("Night build", (Scope.TURNS, Scope.CONVERSATIONS_WRITE), 90 * 86_400),
     tokens.ListTokens(limit=20),
     tokens.RevokeToken(MADE.id),
+    usage.SummarizeUsage("model", since=START.date().replace(day=1)),
     system.GetHealth(),
     system.WhoAmI(),
     system.ListOptions(),
@@ -287,10 +371,35 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
         ),
         default=MODEL,
         default_todo="",
+        left_out=(models.LeftOut("groq", "Groq refused the key."),),
+    ),
+    ModelFacts(
+        "anthropic/claude-haiku-4-5",
+        window=200_000,
+        output_limit=64_000,
+        tools=True,
+        images=True,
+        reasoning=True,
+        prefill=True,
+        cache=True,
+        prices=Prices("1", "5", "0.1", "1.25", "2026-11-23", up_to=200_000),
+        deprecated="2027-10-15",
+    ),
+    providers.ProviderList((OPENAI, VLLM)),
+    STORED,
+    providers.Verdict(
+        code="key_refused",
+        text="OpenAI at gateway.example.org refuses the key.",
+        hint="Enter another one.",
+        model=MODEL,
+        reached=True,
+        key_accepted=False,
+        model_exists=None,
     ),
     MADE,
     tokens.TokenList((LISTED, KERNELS), ""),
     msgspec.structs.replace(LISTED, revoked_at=START + timedelta(days=1)),
+    SPENT,
     system.Health(alive=True, protocol=PROTOCOL),
     system.Health(
         alive=True,

@@ -89,7 +89,7 @@ def chats(entry: Entry) -> bool:
     )
 
 
-def price(value: Any) -> str | None:
+def price(value: Decimal | float | None) -> str | None:
     """A price per token as one per million, in decimal digits."""
     if value is None:
         return None
