@@ -49,7 +49,7 @@ def upgrade_database(settings: Settings) -> str:
     """
     from bestchat_server_ext.adapters.storage_sql import maintenance
 
-    with _database_libraries():
+    with database_libraries():
         return maintenance.upgrade_database(database_place(settings))
 
 
@@ -61,7 +61,7 @@ def backup_database(settings: Settings, target: Path | None) -> Path:
     """
     from bestchat_server_ext.adapters.storage_sql import maintenance
 
-    with _database_libraries():
+    with database_libraries():
         return maintenance.backup_database(database_place(settings), target)
 
 
@@ -73,7 +73,7 @@ def restore_database(settings: Settings, source: Path) -> Path | None:
     """
     from bestchat_server_ext.adapters.storage_sql import maintenance
 
-    with _database_libraries():
+    with database_libraries():
         return maintenance.restore_database(database_place(settings), source)
 
 
@@ -85,12 +85,12 @@ def inspect_database(settings: Settings) -> DatabaseReport:
     """
     from bestchat_server_ext.adapters.storage_sql import maintenance
 
-    with _database_libraries():
+    with database_libraries():
         return maintenance.inspect_database(database_place(settings))
 
 
 @contextmanager
-def _database_libraries() -> Iterator[None]:
+def database_libraries() -> Iterator[None]:
     """Say which library is missing, and how to get it."""
     try:
         yield

@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from bestchat_server_ext.bootstrap.administration import database_place
+from bestchat_server_ext.bootstrap.keys import build_provider_settings
 from bestchat_server_ext.bootstrap.observers import observers
-from bestchat_server_ext.bootstrap.providers import KEY_NAMES, providers
+from bestchat_server_ext.bootstrap.providers import key_names, providers
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import Disabled, NotInstalled
 from bestchat_server_ext.core.failover import Fallbacks
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.dispatch.dispatcher import Dispatcher
+from bestchat_server_ext.ports.cache import Cache
+from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.ports.telemetry import Telemetry
 from bestchat_server_ext.ports.tool_host import ToolHost
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
 from bestchat_server_ext.services.failover import FailoverService
+from bestchat_server_ext.services.model_lists import ModelLists
+from bestchat_server_ext.services.provider_settings import ProviderSettingsService
+from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.telemetry import FanOut
@@ -32,6 +39,7 @@ from bestchat_server_ext.services.turns import TurnService
 from bestchat_server_ext.services.usage import UsageService
 
 if TYPE_CHECKING:
+    from bestchat_server_ext.adapters.catalog_file import FileCatalog
     from bestchat_server_ext.adapters.storage_sql import Database
     from bestchat_server_ext.settings import Loaded, Settings
 
@@ -72,12 +80,16 @@ class Application:
         return await self._services.tokens.authenticate(token)
 
     async def close(self) -> None:
-        """Store what running turns have heard, and let go of everything."""
-        await self._services.turns.close()
-        await self._services.usage.close()
-        await self._services.providers.close()
-        await self._database.close()
-        await self.telemetry.close()
+        """Store what running turns have heard, and let go of everything.
+
+        What fails to close keeps nothing else from being closed.
+        """
+        async with AsyncExitStack() as last_first:
+            last_first.push_async_callback(self.telemetry.close)
+            last_first.push_async_callback(self._database.close)
+            last_first.push_async_callback(self._services.providers.close)
+            last_first.push_async_callback(self._services.usage.close)
+            last_first.push_async_callback(self._services.turns.close)
 
 
 async def open_application(
@@ -106,8 +118,12 @@ async def open_application(
     settings = loaded.settings
     if not settings.enabled:
         raise Disabled("BestChat is switched off here.")
-    database = await _open_database(settings)
-    return await _assemble(loaded, database, environ, tools, serves=serves)
+    async with AsyncExitStack() as undo:
+        database = await _open_database(settings)
+        undo.push_async_callback(database.close)
+        application = await _assemble(loaded, database, environ, tools, serves=serves)
+        undo.pop_all()
+    return application
 
 
 async def _assemble(
@@ -123,32 +139,20 @@ async def _assemble(
     from bestchat_server_ext.adapters.bus_memory import MemoryBus
     from bestchat_server_ext.adapters.cache_memory import MemoryCache
     from bestchat_server_ext.adapters.clock_system import SystemClock
-    from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 
     clock = SystemClock()
-    site = SitePolicy(
-        settings.allowed_models, settings.allowed_base_urls, settings.allow_user_keys or serves
-    )
-    secrets = EnvSecrets(environ, hidden=() if site.user_keys else KEY_NAMES)
-    bus = MemoryBus()
-    cache = MemoryCache(clock)
+    bus, cache = MemoryBus(), MemoryCache(clock)
     stream = StreamService(database.storage, bus, cache, clock)
-    registry = ProviderRegistry(
-        providers(settings, secrets, clock, site),
-        secrets,
-        database.storage,
-        settings.default_model,
-        site,
-    )
-    executor = ToolExecutor([*tools, *_plugin_tools()])
+    usage = UsageService(database.usage, clock)
+    registry, stored = await _registry(settings, environ, database, clock, cache, serves=serves)
     telemetry = await observers(environ, clock, bus, serves=serves)
     wheel = Wheel(
         database.storage,
         stream,
         ContextManager(),
         registry,
-        executor,
-        FailoverService(registry, bus, cache, clock, _fallbacks(settings)),
+        ToolExecutor([*tools, *_plugin_tools()]),
+        FailoverService(registry, bus, cache, clock, _fallbacks(settings), usage=usage),
         settings.step_limit,
         telemetry,
     )
@@ -159,7 +163,9 @@ async def _assemble(
         providers=registry,
         turns=TurnService(wheel),
         tokens=TokenService(database.tokens, clock),
-        usage=UsageService(database.usage, clock),
+        usage=usage,
+        provider_settings=stored,
+        trial=ProviderTrial(registry, stored, clock),
         options=loaded.options(),
         database=database.label,
         notices=database.notices,
@@ -168,12 +174,47 @@ async def _assemble(
     return Application(services, database, telemetry)
 
 
+async def _registry(
+    settings: Settings,
+    environ: Mapping[str, str],
+    database: Database,
+    clock: Clock,
+    cache: Cache,
+    *,
+    serves: bool,
+) -> tuple[ProviderRegistry, ProviderSettingsService]:
+    """The providers that there are, and what is stored for them."""
+    from bestchat_server_ext.adapters.secrets_env import EnvSecrets
+
+    site = SitePolicy(
+        settings.allowed_models, settings.allowed_base_urls, settings.allow_user_keys or serves
+    )
+    catalog = await asyncio.to_thread(_open_catalog)
+    secrets = EnvSecrets(environ, hidden=() if site.user_keys else key_names(catalog))
+    stored = build_provider_settings(settings, environ, database, secrets, catalog, clock, site)
+    registry = ProviderRegistry(
+        providers(settings, secrets, clock, site, stored, catalog),
+        secrets,
+        database.storage,
+        settings.default_model,
+        site,
+        ModelLists(catalog, cache),
+    )
+    return registry, stored
+
+
 def _fallbacks(settings: Settings) -> Fallbacks:
     return Fallbacks(
         outage=settings.fallback_models,
         overflow=settings.fallback_models_overflow,
         refused=settings.fallback_models_refused,
     )
+
+
+def _open_catalog() -> FileCatalog:
+    from bestchat_server_ext.adapters.catalog_file import open_catalog
+
+    return open_catalog()
 
 
 def _load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None) -> Loaded:

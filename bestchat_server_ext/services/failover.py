@@ -11,11 +11,13 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from bestchat_server_ext.core import failover
 from bestchat_server_ext.core.conversation import Turn
+from bestchat_server_ext.core.cost import Outcome, spent
 from bestchat_server_ext.core.errors import ChatError, ErrorInfo, InternalError, RateLimited
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.messages import Message, TextPart
@@ -28,28 +30,10 @@ from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.providers import ProviderRegistry
+from bestchat_server_ext.services.usage import UsageService
 
 _VERSION = 0
 """Records of failures have no version: the newest counts, and losing one is harmless."""
-
-Outcome = str
-"""How an attempt ended: `answered`, `failed` or `cancelled`."""
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    """One request to a model, after its end."""
-
-    number: int
-    """Which attempt of its step, from 1."""
-    model: str
-    """The model that was asked."""
-    outcome: Outcome
-    """How it ended."""
-    reply: Reply
-    """What it brought, as far as it came."""
-    error_code: str = ""
-    """What went wrong, if something did."""
-
 
 @dataclass
 class Step:
@@ -62,7 +46,6 @@ class Step:
         draft: where the answer grows.
         first_delta: is called when its first piece is about to be published.
         report: stores that an attempt has failed, before the next one begins.
-        note: is told of every attempt that has ended.
         tried: the models that were asked.
         retries: how often the present one was asked again.
         attempts: how many there were.
@@ -74,7 +57,6 @@ class Step:
     draft: Draft
     first_delta: Callable[[], None]
     report: Callable[[AttemptFailed], Awaitable[None]]
-    note: Callable[[Attempt], None] = lambda _: None
     tried: list[str] = field(default_factory=list)
     retries: int = 0
     attempts: int = 0
@@ -91,14 +73,26 @@ class FailoverService:
         clock: Clock,
         fallbacks: failover.Fallbacks,
         *,
+        usage: UsageService | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """Work on these; `fallbacks` is what the configuration says."""
+        """Work on these; `fallbacks` is what the configuration says.
+
+        Args:
+            providers: who can be asked.
+            bus: where pieces of answers go.
+            cache: where it is remembered how models fare.
+            clock: time.
+            fallbacks: who stands in.
+            usage: is told what every attempt cost.
+            jitter: random numbers from 0 to 1.
+        """
         self._providers = providers
         self._bus = bus
         self._cache = cache
         self._clock = clock
         self._fallbacks = fallbacks
+        self._usage = usage
         self._jitter = jitter
 
     async def answer(self, step: Step) -> Reply:
@@ -122,26 +116,51 @@ class FailoverService:
     async def _attempt(self, step: Step, ref: ModelRef) -> Reply:
         """Ask one model once."""
         draft, before = step.draft, step.draft.partial()
-        chunks = self._providers.provider(ref).stream(_continuing(step, ref, before))
+        request = _continuing(step, ref, before)
+        note = partial(self._note, step, request, before)
+        chunks = self._providers.provider(ref).stream(request)
         try:
             reply = await draft.fill(chunks, self._bus, self._clock, step.first_delta)
         except asyncio.CancelledError:
-            self._note(step, ref, "cancelled", draft.partial())
+            note("cancelled", draft.partial())
             raise
         except ChatError as error:
-            self._note(step, ref, "failed", draft.partial(), error.info.code)
+            note("failed", draft.partial(), error.info.code)
             raise
         except Exception:
-            self._note(step, ref, "failed", draft.partial(), InternalError.code)
+            note("failed", draft.partial(), InternalError.code)
             raise
-        self._note(step, ref, "answered", reply)
+        note("answered", reply)
         await self._remember(step.owner, ref, None)
         return reply
 
     def _note(
-        self, step: Step, ref: ModelRef, outcome: Outcome, reply: Reply, code: str = ""
+        self,
+        step: Step,
+        request: ModelRequest,
+        before: Reply,
+        outcome: Outcome,
+        reply: Reply,
+        code: str | None = None,
     ) -> None:
-        step.note(Attempt(step.attempts, str(ref), outcome, reply, code))
+        """Write down what an attempt cost."""
+        if self._usage is None:
+            return
+        usage, estimated = spent(request, _since(before, reply), outcome)
+        self._usage.note(
+            owner=step.owner,
+            conversation_id=step.turn.conversation_id,
+            turn_id=step.turn.id,
+            step=step.draft.step,
+            attempt=step.attempts,
+            model=request.model,
+            outcome=outcome,
+            usage=usage,
+            prices=self._providers.facts(request.model).prices,
+            at=self._clock.now(),
+            error_code=code,
+            estimated=estimated,
+        )
 
     # Who is next.
 
@@ -230,6 +249,17 @@ class FailoverService:
 def _cooldown_key(owner: OwnerId, model: str) -> str:
     # Per owner: one's wrong key must not keep others from a model that works for them.
     return f"cooldown:{owner}:{model}"
+
+
+def _since(before: Reply, reply: Reply) -> Reply:
+    """What an attempt has added to a reply that had begun before it."""
+    known = len(before.parts)
+    if not known:
+        return reply
+    last = reply.parts[known - 1]
+    rest = last.text[len(before.parts[-1].text) :]
+    parts = (msgspec.structs.replace(last, text=rest), *reply.parts[known:])
+    return msgspec.structs.replace(reply, parts=parts)
 
 
 def _continuing(step: Step, ref: ModelRef, before: Reply) -> ModelRequest:

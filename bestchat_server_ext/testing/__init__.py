@@ -4,6 +4,7 @@
     playbook      a turn as a script: inputs in, expected commands out
     simulation    a world around the turn's machine that can die at any point
     script        scripts for the provider that answers from one
+    usage_day     a day's requests to models, and what they cost
     port_suites   what every implementation of a port has to do, as tests
 
 The suites and the playbook need pytest and pytest-asyncio; nothing else here does.

@@ -18,10 +18,12 @@ from tornado.web import Application as TornadoApplication
 
 from bestchat_server_ext.adapters.bus_memory import MemoryBus
 from bestchat_server_ext.adapters.cache_memory import MemoryCache
+from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
 from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 from bestchat_server_ext.adapters.storage_sql import open_database
 from bestchat_server_ext.adapters.tools_server import FunctionTools
+from bestchat_server_ext.adapters.vault_aes import open_vault
 from bestchat_server_ext.api import approvals, conversations, turns
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.base import Client
@@ -40,6 +42,8 @@ from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
 from bestchat_server_ext.services.failover import FailoverService
+from bestchat_server_ext.services.provider_settings import ProviderSettingsService
+from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderEntry, ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.tokens import TokenService
@@ -187,6 +191,10 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 providers, stream.bus, MemoryCache(clock), clock, fallbacks, jitter=lambda: 1.0
             )
             wheel = Wheel(database.storage, stream, ContextManager(), providers, tools, failover)
+            vault, catalog = open_vault({}, data_dir, shared=False), open_catalog()
+            stored = ProviderSettingsService(
+                database.provider_configs, vault, EnvSecrets({}), catalog, clock
+            )
             services = Services(
                 storage=database.storage,
                 stream=stream,
@@ -195,6 +203,8 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 turns=TurnService(wheel),
                 tokens=TokenService(database.tokens, clock),
                 usage=UsageService(database.usage, clock),
+                provider_settings=stored,
+                trial=ProviderTrial(providers, stored, clock),
             )
             application = Application(services, database)
             stack.push_async_callback(application.close)

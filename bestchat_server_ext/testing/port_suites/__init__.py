@@ -1,6 +1,7 @@
 """Conformance suites: what every implementation of a port has to do, as tests.
 
-    storage, tokens, bus, cache, clock, provider, telemetry    one suite for each port
+    storage, tokens, usage, bus, cache, catalog, clock, provider, telemetry  one suite for each port
+    vault, provider_configs                                                  likewise
     scene                                                      conversations for that of storage
     histories                                       whatever can happen in one, for a property test
 

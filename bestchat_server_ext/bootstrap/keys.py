@@ -1,0 +1,187 @@
+"""Keys at rest: the services that store them, use them, and look after what protects them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bestchat_server_ext.api.providers import ConfigureProvider, StoredProvider
+from bestchat_server_ext.bootstrap.administration import database_libraries, database_place
+from bestchat_server_ext.core.ids import OwnerId
+from bestchat_server_ext.core.provider_settings import KeyCommand
+from bestchat_server_ext.core.site import SitePolicy
+from bestchat_server_ext.ports.catalog import Catalog
+from bestchat_server_ext.ports.clock import Clock
+from bestchat_server_ext.ports.secrets import Secrets
+from bestchat_server_ext.ports.vault import Vault
+from bestchat_server_ext.services.key_rotation import KeyRotation, KeysStatus, Rotation
+from bestchat_server_ext.services.provider_settings import ProviderSettingsService
+
+if TYPE_CHECKING:
+    from bestchat_server_ext.adapters.storage_sql import Database
+    from bestchat_server_ext.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def build_vault(settings: Settings, environ: Mapping[str, str]) -> Vault:
+    """The vault of this process; nothing is read or made yet.
+
+    Raises:
+        InvalidRequest: the variable with the master keys cannot be read.
+    """
+    from bestchat_server_ext.adapters.vault_aes import open_vault
+
+    return open_vault(environ, settings.data_dir, shared=bool(settings.database_url))
+
+
+def build_provider_settings(
+    settings: Settings,
+    environ: Mapping[str, str],
+    database: Database,
+    secrets: Secrets,
+    catalog: Catalog,
+    clock: Clock,
+    site: SitePolicy,
+) -> ProviderSettingsService:
+    """What is stored for providers, around an open database."""
+    from bestchat_server_ext.adapters.key_command import SubprocessKeyCommands
+
+    return ProviderSettingsService(
+        database.provider_configs,
+        build_vault(settings, environ),
+        secrets,
+        catalog,
+        clock,
+        site,
+        user_keys=settings.allow_user_keys,
+        # Several servers and users: what one of them stored must not be run as another.
+        commands=None if settings.database_url else SubprocessKeyCommands(environ),
+    )
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the `bestchat` command works with.
+
+    Attributes:
+        settings: stores and forgets.
+        rotation: looks after master keys.
+    """
+
+    settings: ProviderSettingsService
+    rotation: KeyRotation
+
+
+@asynccontextmanager
+async def open_keys(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Keys]:
+    """The services for keys, around the database that the options name, while it is needed.
+
+    Raises:
+        ChatError: the database cannot be opened, or an option cannot be used.
+    """
+    from bestchat_server_ext.adapters.catalog_file import open_catalog
+    from bestchat_server_ext.adapters.clock_system import SystemClock
+    from bestchat_server_ext.adapters.secrets_env import EnvSecrets
+    from bestchat_server_ext.adapters.storage_sql import open_database
+
+    with database_libraries():
+        database = await open_database(database_place(settings))
+    try:
+        stored = build_provider_settings(
+            settings,
+            environ,
+            database,
+            EnvSecrets(environ),
+            open_catalog(),
+            SystemClock(),
+            SitePolicy(settings.allowed_models, settings.allowed_base_urls),
+        )
+        vault = build_vault(settings, environ)
+        yield Keys(stored, KeyRotation(database.provider_configs, vault))
+    finally:
+        await database.close()
+
+
+# What the command does. All of it blocks.
+
+
+def look_at_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Where the master keys are, and what a person should know about that; changes nothing.
+
+    Neither the database nor a keyring is asked.
+
+    Raises:
+        ChatError: they cannot be used.
+    """
+    from bestchat_server_ext.adapters.vault_aes import look
+
+    return look(environ, settings.data_dir, shared=bool(settings.database_url))
+
+
+def keys_status(settings: Settings, environ: Mapping[str, str]) -> KeysStatus:
+    """How it stands with keys at rest; makes no master key.
+
+    Raises:
+        ChatError: it cannot be looked at.
+    """
+    return _with_keys(settings, environ, lambda keys: keys.rotation.status())
+
+
+def rotate_keys(settings: Settings, environ: Mapping[str, str]) -> Rotation:
+    """Bring all keys under a new master key, while servers go on serving.
+
+    Raises:
+        ChatError: it cannot be done; what was not moved opens as before.
+    """
+    return _with_keys(settings, environ, lambda keys: keys.rotation.rotate())
+
+
+def drop_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Forget the master keys that open nothing any more; give their ids.
+
+    Raises:
+        ChatError: it cannot be done.
+    """
+    return _with_keys(settings, environ, lambda keys: keys.rotation.drop())
+
+
+def store_key(
+    settings: Settings,
+    environ: Mapping[str, str],
+    owner: OwnerId,
+    request: ConfigureProvider,
+    command: KeyCommand | None = None,
+) -> StoredProvider:
+    """Store a provider's key and settings, or the command that prints its key.
+
+    Raises:
+        ChatError: it cannot be done.
+    """
+    return _with_keys(settings, environ, lambda keys: keys.settings.store(owner, request, command))
+
+
+def forget_key(
+    settings: Settings, environ: Mapping[str, str], owner: OwnerId, provider: str
+) -> None:
+    """Delete what is stored for a provider.
+
+    Raises:
+        ChatError: it cannot be done.
+    """
+    _with_keys(settings, environ, lambda keys: keys.settings.forget(owner, provider))
+
+
+def _with_keys(
+    settings: Settings,
+    environ: Mapping[str, str],
+    work: Callable[[Keys], Coroutine[Any, Any, Result]],
+) -> Result:
+    async def run() -> Result:
+        async with open_keys(settings, environ) as keys:
+            return await work(keys)
+
+    return asyncio.run(run())

@@ -1,0 +1,48 @@
+"""A provider that is built when it is first needed: there are dozens, and few are ever used."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from bestchat_server_ext.core.models import Chunk, ModelFacts
+from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.ports.provider import Provider
+
+
+class LazyProvider:
+    """Stands for a provider until somebody wants something of it, and passes that on."""
+
+    def __init__(self, build: Callable[[], Provider]) -> None:
+        """Know how it is built."""
+        self._build = build
+        self._built: Provider | None = None
+
+    @property
+    def provider(self) -> Provider:
+        """The provider itself."""
+        if self._built is None:
+            self._built = self._build()
+        return self._built
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[Chunk], None]:
+        """Ask a model."""
+        return self.provider.stream(request)
+
+    async def models(self) -> Sequence[ModelFacts]:
+        """The models it is known to have."""
+        return await self.provider.models()
+
+    def facts(self, model: str) -> ModelFacts:
+        """What is known of one model."""
+        return self.provider.facts(model)
+
+    async def present(self) -> bool:
+        """Whether its server answers, where nobody has said that there is one."""
+        from bestchat_server_ext.adapters.provider_http import HttpProvider
+
+        return isinstance(self.provider, HttpProvider) and await self.provider.present()
+
+    async def close(self) -> None:
+        """Let go of what it has, if it was ever built."""
+        if self._built is not None:
+            await self._built.close()
