@@ -71,6 +71,7 @@ lint: $(VENV)/installed labextension/node_modules/installed
 bench: $(VENV)/installed
 	@$(BIN)/python tests/bench/load.py
 	@$(BIN)/python tests/bench/cells.py
+	@$(BIN)/python tests/bench/lanes.py $(if $(CI),--short)
 	@$(BIN)/python tests/bench/catalog.py
 
 types: $(VENV)/installed labextension/node_modules/installed

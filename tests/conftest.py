@@ -34,6 +34,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.tools_server import FunctionTools
 from bestchat_server_ext.bootstrap import Application, open_application
 from bestchat_server_ext.testing.script import Action, Echo, Script, ScriptTurn, write
@@ -41,6 +42,8 @@ from bestchat_server_ext.testing.script import Action, Echo, Script, ScriptTurn,
 RULE = "Tests speak to this machine only: no model host, no registry, no name server."
 
 LEAKS = ("BESTCHAT_", "JUPYTER_", "JPY_", "OPENAI_", "ANTHROPIC_")
+CATALOGUED = frozenset(name for facts in open_catalog().providers() for name in facts.variables)
+"""What providers read, so that a key of whoever runs the tests is never used."""
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy")
 
 
@@ -106,8 +109,10 @@ def no_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys, servers and configuration of whoever runs the tests are none of the tests' business."""
     for name in list(os.environ):
-        if name.startswith(LEAKS) or name.lower() in PROXIES:
+        if name.startswith(LEAKS) or name in CATALOGUED or name.lower() in PROXIES:
             monkeypatch.delenv(name)
+    # Nobody's keyring is written to, nor asked to be unlocked.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(Path(__file__).parent / "no-configuration"))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import TypeVar, cast
 
@@ -136,14 +135,17 @@ class PrometheusMetrics:
 
     async def close(self) -> None:
         """Stop measuring, and take this application's part out of the gauges."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticking
-        self._set_running(set())
-        self._set_sockets(0)
-        for queue in self._queues:
-            self._set_length(queue, 0)
+        try:
+            if (ticking := self._ticking) is not None:
+                ticking.cancel()
+                await asyncio.wait([ticking])
+                if not ticking.cancelled():
+                    ticking.result()  # raises what ended it before
+        finally:
+            self._set_running(set())
+            self._set_sockets(0)
+            for queue in self._queues:
+                self._set_length(queue, 0)
 
 
 class _Metrics:

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from bestchat_server_ext.core import script as sc
 from bestchat_server_ext.core.errors import ModelNotFound, Unavailable
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.messages import Message, ToolCallPart, ToolResultPart
 from bestchat_server_ext.core.models import (
     Chunk,
@@ -99,7 +100,7 @@ class ScriptedProvider:
             ) from error
         return sc.parse(text, path.name)
 
-    async def models(self) -> Sequence[ModelFacts]:
+    async def models(self, owner: OwnerId | None = None) -> Sequence[ModelFacts]:  # noqa: ARG002  all see the same
         """One model for each script in the folder."""
         found = await asyncio.to_thread(lambda: sorted(self._scripts_dir.glob("*.json")))
         return tuple(self.facts(path.stem) for path in found if _NAME.fullmatch(path.stem))

@@ -9,9 +9,11 @@ from bestchat_server_ext.api import (
     conversations,
     events,
     models,
+    providers,
     system,
     tokens,
     turns,
+    usage,
 )
 from bestchat_server_ext.api.procedure import Procedure
 
@@ -29,9 +31,15 @@ PROCEDURES: tuple[Procedure[Any, Any], ...] = (
     events.replay,
     events.subscribe,
     models.list_,
+    models.get,
+    providers.list_,
+    providers.configure,
+    providers.test,
+    providers.forget,
     tokens.create,
     tokens.list_,
     tokens.revoke,
+    usage.summary,
     system.health,
     system.whoami,
     system.options,

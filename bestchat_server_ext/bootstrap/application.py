@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bestchat_server_ext.bootstrap.administration import database_place
 from bestchat_server_ext.bootstrap.keys import build_provider_settings
 from bestchat_server_ext.bootstrap.observers import observers
+from bestchat_server_ext.bootstrap.plugins import open_catalog
 from bestchat_server_ext.bootstrap.providers import key_names, providers
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import Disabled, NotInstalled
@@ -39,7 +40,6 @@ from bestchat_server_ext.services.turns import TurnService
 from bestchat_server_ext.services.usage import UsageService
 
 if TYPE_CHECKING:
-    from bestchat_server_ext.adapters.catalog_file import FileCatalog
     from bestchat_server_ext.adapters.storage_sql import Database
     from bestchat_server_ext.settings import Loaded, Settings
 
@@ -96,6 +96,7 @@ async def open_application(
     environ: Mapping[str, str],
     overrides: Mapping[str, Any] | None = None,
     *,
+    loaded: Loaded | None = None,
     tools: Sequence[ToolHost] = (),
     serves: bool = False,
 ) -> Application:
@@ -104,6 +105,7 @@ async def open_application(
     Args:
         environ: where options and keys are read from.
         overrides: options that go on top.
+        loaded: the options, if somebody has read them already: they are not read again then.
         tools: tool hosts in addition to those of installed plugins.
         serves: whether this process is a server: its metrics are seen, and the keys in its
             environment are the site's. Elsewhere they are the user's own.
@@ -114,7 +116,8 @@ async def open_application(
         Unavailable: the database cannot be opened.
         NotInstalled: this is the light install, which has no services.
     """
-    loaded = await asyncio.to_thread(_load, environ, overrides)
+    if loaded is None:
+        loaded = await asyncio.to_thread(_load, environ, overrides)
     settings = loaded.settings
     if not settings.enabled:
         raise Disabled("BestChat is switched off here.")
@@ -189,7 +192,7 @@ async def _registry(
     site = SitePolicy(
         settings.allowed_models, settings.allowed_base_urls, settings.allow_user_keys or serves
     )
-    catalog = await asyncio.to_thread(_open_catalog)
+    catalog = await asyncio.to_thread(open_catalog)
     secrets = EnvSecrets(environ, hidden=() if site.user_keys else key_names(catalog))
     stored = build_provider_settings(settings, environ, database, secrets, catalog, clock, site)
     registry = ProviderRegistry(
@@ -199,6 +202,7 @@ async def _registry(
         settings.default_model,
         site,
         ModelLists(catalog, cache),
+        stored,
     )
     return registry, stored
 
@@ -209,12 +213,6 @@ def _fallbacks(settings: Settings) -> Fallbacks:
         overflow=settings.fallback_models_overflow,
         refused=settings.fallback_models_refused,
     )
-
-
-def _open_catalog() -> FileCatalog:
-    from bestchat_server_ext.adapters.catalog_file import open_catalog
-
-    return open_catalog()
 
 
 def _load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None) -> Loaded:

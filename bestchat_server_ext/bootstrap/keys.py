@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bestchat_server_ext.api.providers import ConfigureProvider, StoredProvider
 from bestchat_server_ext.bootstrap.administration import database_libraries, database_place
+from bestchat_server_ext.bootstrap.plugins import open_catalog
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.provider_settings import KeyCommand
 from bestchat_server_ext.core.site import SitePolicy
@@ -83,7 +84,6 @@ async def open_keys(settings: Settings, environ: Mapping[str, str]) -> AsyncIter
     Raises:
         ChatError: the database cannot be opened, or an option cannot be used.
     """
-    from bestchat_server_ext.adapters.catalog_file import open_catalog
     from bestchat_server_ext.adapters.clock_system import SystemClock
     from bestchat_server_ext.adapters.secrets_env import EnvSecrets
     from bestchat_server_ext.adapters.storage_sql import open_database

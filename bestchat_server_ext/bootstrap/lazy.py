@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import Chunk, ModelFacts
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.ports.provider import Provider
@@ -28,19 +29,20 @@ class LazyProvider:
         """Ask a model."""
         return self.provider.stream(request)
 
-    async def models(self) -> Sequence[ModelFacts]:
+    async def models(self, owner: OwnerId | None = None) -> Sequence[ModelFacts]:
         """The models it is known to have."""
-        return await self.provider.models()
+        return await self.provider.models(owner)
 
     def facts(self, model: str) -> ModelFacts:
         """What is known of one model."""
         return self.provider.facts(model)
 
     async def present(self) -> bool:
-        """Whether its server answers, where nobody has said that there is one."""
+        """Whether its server answers at once; of what is not ours, that is not asked."""
         from bestchat_server_ext.adapters.provider_http import HttpProvider
 
-        return isinstance(self.provider, HttpProvider) and await self.provider.present()
+        provider = self.provider
+        return not isinstance(provider, HttpProvider) or await provider.present()
 
     async def close(self) -> None:
         """Let go of what it has, if it was ever built."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bestchat_server_ext.bootstrap.lazy import LazyProvider
+from bestchat_server_ext.bootstrap.plugins import ExtendedCatalog, open_catalog
 from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.ports.catalog import Catalog
@@ -37,9 +38,11 @@ class _Builder:
     clock: Clock
     site: SitePolicy
     credentials: Credentials
-    catalog: Catalog
+    catalog: ExtendedCatalog
 
     def build(self, facts: ProviderFacts) -> Provider:
+        if facts.name in self.catalog.plugins:
+            return self.catalog.plugins[facts.name].build(self.credentials)
         match facts.lane:
             case "scripted":
                 return self._scripted()
@@ -101,10 +104,10 @@ def providers(
     clock: Clock,
     site: SitePolicy,
     credentials: Credentials,
-    catalog: Catalog | None = None,
+    catalog: ExtendedCatalog,
 ) -> list[ProviderEntry]:
     """All providers, whether they have a key or not; none of them is built yet."""
-    builder = _Builder(settings, secrets, clock, site, credentials, catalog or _open_catalog())
+    builder = _Builder(settings, secrets, clock, site, credentials, catalog)
     hub = any(secrets.get(name) for name in _HUB_NAMES)
     return [
         _entry(facts, LazyProvider(partial(builder.build, facts)), hub=hub)
@@ -137,12 +140,6 @@ def key_names(catalog: Catalog) -> tuple[str, ...]:
     return tuple(name for facts in catalog.providers() for name in facts.secret_names)
 
 
-def _open_catalog() -> Catalog:
-    from bestchat_server_ext.adapters.catalog_file import open_catalog
-
-    return open_catalog()
-
-
 def provider_variables(_settings: Settings) -> tuple[str, ...]:
     """The variables that hold the providers' keys and addresses."""
-    return tuple(name for facts in _open_catalog().providers() for name in facts.variables)
+    return tuple(name for facts in open_catalog().providers() for name in facts.variables)

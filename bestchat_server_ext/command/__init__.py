@@ -2,6 +2,7 @@
 
     models      models that run on this machine
     database    `db`: upgrade, backup, restore
+    keys        `keys`: providers' keys, and what they are encrypted under
     magics      %%chat in every notebook, or not
     doctor      a report to paste: which checks there are, and their order
     report      what checks find, how it looks, and what is taken out of it
@@ -18,7 +19,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bestchat_server_ext.command import database, doctor, magics, models
+from bestchat_server_ext.command import database, doctor, keys, magics, models
 from bestchat_server_ext.command.terminal import complain
 from bestchat_server_ext.core.errors import ChatError
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(f"bestchat: {error}")
         return 1
     except KeyboardInterrupt:
-        complain("bestchat: stopped; nothing was left half done.")
+        complain("bestchat: stopped.")
         return 130
 
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     topics = parser.add_subparsers(required=True, metavar="topic", title="topics")
-    for module in (doctor, database, models, magics):
+    for module in (doctor, database, keys, models, magics):
         module.add_parser(topics)
     return parser
 

@@ -34,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def report(environ: Mapping[str, str]) -> Report:
     """Look at everything; nothing that goes wrong on the way stops it."""
-    from bestchat_server_ext.command import machine, setup
+    from bestchat_server_ext.command import keys, machine, setup
     from bestchat_server_ext.command.report import Check, Redaction, Report, examined
     from bestchat_server_ext.command.server import server
 
@@ -48,6 +48,7 @@ def report(environ: Mapping[str, str]) -> Report:
         "Configuration files": lambda: setup.files(here),
         "Options": lambda: setup.options(here),
         "Database": lambda: setup.database(here),
+        "Keys": lambda: keys.check(here),
         "Models": lambda: setup.models(here),
         "Network": lambda: setup.network(environ),
         "Server": lambda: server(environ),

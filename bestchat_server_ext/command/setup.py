@@ -103,7 +103,7 @@ def database(here: Setup) -> Iterator[Finding]:
         yield ok("It is not there yet: the first chat makes it.")
     else:
         yield problem("It cannot be reached.", report.integrity or "Check `database_url`.")
-    if not report.writable and (report.exists or report.kind == "sqlite"):
+    if not report.writable and (_was_read(report) or report.kind == "sqlite"):
         yield problem("It cannot be written.", "See who owns it, and whether the disk is full.")
     newer = report.revision[:2] > report.newest[:2]
     for notice in report.notices:
@@ -111,6 +111,11 @@ def database(here: Setup) -> Iterator[Finding]:
 
 
 def _contents(report: DatabaseReport) -> Iterator[Finding]:
+    if report.integrity not in {"", "ok"}:
+        todo = report.advice or "Keep a copy of it, and run: bestchat db restore BACKUP"
+        yield problem(report.integrity, todo)
+    if not _was_read(report):
+        return
     facts = {
         "journal": report.journal_mode,
         "file system": report.file_system,
@@ -120,8 +125,6 @@ def _contents(report: DatabaseReport) -> Iterator[Finding]:
         f"{report.conversations} conversations, {report.size_bytes / 1024 / 1024:.1f} MiB; "
         + ", ".join(f"{name} {value}" for name, value in facts.items() if value)
     )
-    if report.integrity not in {"", "ok"}:
-        yield problem(report.integrity, "Keep a copy of it, and run: bestchat db restore BACKUP")
     if report.revision >= report.newest:
         yield ok(f"Its schema is {report.revision}.")
     elif report.kind == "sqlite":
@@ -134,6 +137,12 @@ def _contents(report: DatabaseReport) -> Iterator[Finding]:
             f"Its schema is {report.revision or 'missing'}; this version needs {report.newest}.",
             "Run: bestchat db upgrade",
         )
+
+
+def _was_read(report: DatabaseReport) -> bool:
+    """Whether anything is known of what is in it, be it that there is nothing."""
+    empty = report.integrity == ("ok" if report.kind == "sqlite" else "")
+    return bool(report.revision) or empty
 
 
 def models(here: Setup) -> Iterator[Finding]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from argparse import ArgumentParser, _SubParsersAction
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from types import FrameType
 from typing import TypeAlias, TypeVar
 
 Topics: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -33,12 +36,29 @@ def watched() -> bool:
 
 
 def patiently(what: str, work: Callable[[], Result]) -> Result:
-    """Do something, and say so if it takes more than a moment."""
-    with ThreadPoolExecutor(1) as thread:
+    """Do something, and say so if it takes more than a moment.
+
+    Whoever interrupts it is told that it goes on to its end: what it did is to be known then.
+    """
+    with _uninterrupted(), ThreadPoolExecutor(1) as thread:
         future = thread.submit(work)
         if wait([future], PATIENCE_SECONDS).not_done:
             complain(f"{what} …")
         return future.result()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Answer Ctrl-C with a sentence, instead of an exception that may come at any point."""
+
+    def answer(_number: int, _frame: FrameType | None) -> None:
+        complain("bestchat: finishing what was begun …")
+
+    before = signal.signal(signal.SIGINT, answer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def confirmed(question: str) -> bool:

@@ -8,6 +8,7 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     conversation                    reduce(snapshot, event): rows and clients change alike
     request, reply                  what goes to a model; what comes back, piece by piece
     policy, access, site            what may happen: for tool calls, for callers, at all here
+    provider_settings, vault        which key counts; how a secret looks at rest
     tokens                          how our own credentials look
     cost                            tokens and prices to money; estimates
     catalog                         what is known of a provider, as data

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bestchat_server_ext.core.catalog import Look
 from bestchat_server_ext.core.errors import InvalidRequest
 
 KEY_MAX = 8 * 1024
@@ -79,6 +80,25 @@ class Credential(msgspec.Struct, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Likewise, for libraries that print prettily."""
         return [("base_url", self.base_url), ("source", self.source)]
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What somebody has set up, seen as if all of it stood in the environment."""
+
+    environment: Look
+    """The environment itself."""
+    stored: dict[str, dict[str, str]] = {}
+    """What is stored and counts, by provider and variable. In the place of a key stands a text that
+    changes with it."""
+    sources: dict[str, Source] = {}
+    """Where the credential of each provider comes from, of which something is configured."""
+    defaults: dict[str, str] = {}
+    """Model references of the models that were named as a provider's default, by provider."""
+
+    def of(self, provider: str) -> Look:
+        """The variables as they look for one provider."""
+        own = self.stored.get(provider, {})
+        return lambda name: own[name] or None if name in own else self.environment(name)
 
 
 def choose(*, user: bool, environment: bool, site: bool, url: bool) -> Source | None:

@@ -18,9 +18,11 @@ from bestchat_server_ext.api import (
     conversations,
     events,
     models,
+    providers,
     system,
     tokens,
     turns,
+    usage,
 )
 from bestchat_server_ext.api.catalog import PROCEDURES
 from bestchat_server_ext.api.procedure import PROTOCOL, Empty, Procedure
@@ -29,10 +31,13 @@ from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.tools import Decision
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.provider_settings import ProviderSettingsService
+from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.tokens import TokenService
 from bestchat_server_ext.services.turns import TurnService
+from bestchat_server_ext.services.usage import UsageService
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Services:
     providers: ProviderRegistry
     turns: TurnService
     tokens: TokenService
+    usage: UsageService
+    provider_settings: ProviderSettingsService
+    trial: ProviderTrial
     options: tuple[system.Option, ...] = ()
     database: str = ""
     notices: tuple[str, ...] = ()
@@ -74,9 +82,15 @@ class Bindings:
             approvals.answer: self._answer,
             events.replay: self._replay,
             models.list_: self._models,
+            models.get: self._model,
+            providers.list_: self._providers,
+            providers.configure: self._configure,
+            providers.test: self._try_provider,
+            providers.forget: self._forget_provider,
             tokens.create: self._create_token,
             tokens.list_: self._tokens,
             tokens.revoke: self._revoke_token,
+            usage.summary: self._usage,
             system.health: self._health,
             system.whoami: self._whoami,
             system.options: self._options,
@@ -142,7 +156,31 @@ class Bindings:
         return events.Replay(found, await self._services.storage.seq(conversation_id))
 
     async def _models(self, caller: Caller, request: models.ListModels) -> msgspec.Struct:
-        return await self._services.providers.list(caller.owner, known_only=request.known_only)
+        return await self._services.providers.list(
+            caller.owner, known_only=request.known_only, name=request.provider
+        )
+
+    async def _model(self, caller: Caller, request: models.GetModel) -> msgspec.Struct:
+        return await self._services.providers.model(caller.owner, request.model)
+
+    async def _providers(self, caller: Caller, _: providers.ListProviders) -> msgspec.Struct:
+        return await self._services.providers.providers(caller.owner)
+
+    async def _configure(
+        self, caller: Caller, request: providers.ConfigureProvider
+    ) -> msgspec.Struct:
+        return await self._services.provider_settings.configure(caller.owner, request)
+
+    async def _try_provider(
+        self, caller: Caller, request: providers.CheckProvider
+    ) -> msgspec.Struct:
+        return await self._services.trial.run(caller.owner, request)
+
+    async def _forget_provider(
+        self, caller: Caller, request: providers.ForgetProvider
+    ) -> msgspec.Struct:
+        await self._services.provider_settings.forget(caller.owner, request.provider)
+        return Empty()
 
     async def _create_token(self, caller: Caller, request: tokens.CreateToken) -> msgspec.Struct:
         return await self._services.tokens.create(caller, request)
@@ -152,6 +190,9 @@ class Bindings:
 
     async def _revoke_token(self, _: Caller, request: tokens.RevokeToken) -> msgspec.Struct:
         return await self._services.tokens.revoke(request.token_id)
+
+    async def _usage(self, caller: Caller, request: usage.SummarizeUsage) -> msgspec.Struct:
+        return await self._services.usage.summary(caller.owner, request)
 
     async def _health(self, caller: Caller | None, _: system.GetHealth) -> msgspec.Struct:
         if caller is None:
@@ -163,7 +204,7 @@ class Bindings:
             storage="ok",
             running_turns=self._services.turns.running,
             database=self._services.database,
-            notices=self._services.notices,
+            notices=(*self._services.notices, *self._services.provider_settings.notices()),
         )
 
     async def _whoami(self, caller: Caller, _: system.WhoAmI) -> msgspec.Struct:

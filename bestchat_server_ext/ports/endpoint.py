@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from bestchat_server_ext.core.ids import OwnerId
+
 
 class Address(msgspec.Struct, frozen=True):
     """A server and the key to it."""
@@ -27,12 +29,20 @@ class Address(msgspec.Struct, frozen=True):
 class Endpoint(Protocol):
     """Gives the address of a server, starting it first if need be."""
 
-    async def address(self) -> Address:
-        """Where to send the next request.
+    async def address(self, owner: OwnerId | None = None) -> Address:
+        """Where to send the next request of an owner; of the process itself, if none.
 
         Raises:
             MissingKey: the server wants a key and there is none.
             ChatError: it could not be started.
+        """
+        ...
+
+    async def renewed(self, refused: Address, owner: OwnerId | None = None) -> Address | None:
+        """Another address, after a key was refused; none if trying again makes no sense.
+
+        Raises:
+            ChatError: as for `address`.
         """
         ...
 

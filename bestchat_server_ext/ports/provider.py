@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import Chunk, ModelFacts
 from bestchat_server_ext.core.request import ModelRequest
 
@@ -22,8 +23,11 @@ class Provider(Protocol):
         """
         ...
 
-    async def models(self) -> Sequence[ModelFacts]:
-        """The models it is known to have. May ask the provider, if that costs nothing."""
+    async def models(self, owner: OwnerId | None = None) -> Sequence[ModelFacts]:
+        """The models it is known to have. May ask the provider, if that costs nothing.
+
+        It is asked for an owner; for the process itself, if none.
+        """
         ...
 
     def facts(self, model: str) -> ModelFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -61,6 +62,10 @@ class TokenStore(Protocol):
     ) -> None:
         """Keep a new one.
 
+        One that is there already for the same owner, kind and kernel is left as it is: whoever
+        could not learn whether it was kept may add it once more, under another id. The conditions
+        are not asked then.
+
         The conditions are checked in the transaction that keeps it, as of its `created_at`, so
         that requests at the same time cannot get past them together.
 
@@ -70,7 +75,8 @@ class TokenStore(Protocol):
             made_with: the token that it was made with, which must be good itself.
 
         Raises:
-            Conflict: there is one of that id or digest already.
+            Conflict: its id is taken, or its digest is that of a token of another owner, kind or
+                kernel.
             LimitReached: its owner has as many as there may be.
             NotAuthenticated: the token that it was made with is not good any more.
         """
@@ -96,8 +102,19 @@ class TokenStore(Protocol):
         """Say for which kernel a token was made, once that is known."""
         ...
 
+    async def renew(self, kernel_ids: Collection[str], until: datetime) -> None:
+        """Let the tokens of kernels count until then.
+
+        Also those that have expired: a machine may have been asleep. None that was revoked comes
+        back, and none counts for less long than before.
+        """
+        ...
+
     async def revoke(
         self, at: datetime, *, token_id: TokenId | None = None, kernel_id: str | None = None
     ) -> tuple[TokenId, ...]:
-        """Revoke one token, or all of a kernel; give those that were still good."""
+        """Revoke one token, or all of a kernel; give those that were still good.
+
+        Those of kernels are revoked even if they have expired, so that nobody renews them.
+        """
         ...

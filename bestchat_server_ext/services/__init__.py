@@ -4,8 +4,13 @@ stream          append, publish, follow: events once stored, deltas while they l
 conversations   ConversationManager: create, read, list, rename, delete
 context         ContextManager: the projection that a model gets to see
 providers       ProviderRegistry: which model answers, through which provider
+model_lists     ModelLists: the catalogue, completed with what providers tell
+provider_settings  what is stored for providers, and which key a request is sent with
+provider_trial  ProviderTrial: whether those settings are right, found out by using them
+key_rotation    KeyRotation: master keys, new ones and an end to old ones
 tools           ToolExecutor: which tools there are, and running them
 tokens          BestChat's own credentials
+usage           UsageService: what each attempt cost, and sums over it
 turns           TurnService: the only thing that turns the wheel
 turn_run        one turn while it runs in this process
 draft           a streaming answer: pieces out at once, then in batches

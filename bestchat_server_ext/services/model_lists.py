@@ -10,6 +10,7 @@ import msgspec
 
 from bestchat_server_ext.core.catalog import ProviderFacts, merged
 from bestchat_server_ext.core.errors import ProviderUnavailable
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import ModelFacts, ModelRef
 from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.catalog import Catalog
@@ -73,7 +74,13 @@ class ModelLists:
         return self._catalog.models(name) if self._catalog and not redirected else ()
 
     async def listed(
-        self, name: str, provider: Provider, secret: str, *, redirected: bool = False
+        self,
+        name: str,
+        provider: Provider,
+        secret: str,
+        *,
+        redirected: bool = False,
+        owner: OwnerId | None = None,
     ) -> Sequence[ModelFacts]:
         """The models that a provider has: first those of the catalogue, then the others.
 
@@ -82,6 +89,7 @@ class ModelLists:
             provider: whom to ask.
             secret: fingerprint of the key and the address that it is asked with.
             redirected: whether it was pointed elsewhere.
+            owner: for whom it is asked.
 
         Raises:
             ChatError: it cannot be asked, or did not answer in time.
@@ -89,12 +97,12 @@ class ModelLists:
         facts = self.provider(name)
         prefix = facts.list_prefix if facts else ""
         if facts is not None and facts.at_home:
-            return self._completed(name, _sound(name, await provider.models(), prefix))
+            return self._completed(name, _sound(name, await provider.models(owner), prefix))
         if facts is not None and facts.list_path is None:
             return await self.known(name, secret, redirected=redirected)
         told = await self._kept(name, secret)
         if told is None:
-            told = _sound(name, await _ask(provider), prefix)
+            told = _sound(name, await _ask(provider, owner), prefix)
             own = redirected or facts is None or not facts.needs_key
             await self._keep(name, secret, told, OWN_SECONDS if own else HOSTED_SECONDS)
         return self._completed(name, told, redirected=redirected)
@@ -127,7 +135,7 @@ def _place(name: str, secret: str) -> str:
     return f"models/{name}/{secret}"
 
 
-async def _ask(provider: Provider) -> Sequence[ModelFacts]:
+async def _ask(provider: Provider, owner: OwnerId | None) -> Sequence[ModelFacts]:
     """Ask a provider for its list.
 
     Raises:
@@ -135,7 +143,7 @@ async def _ask(provider: Provider) -> Sequence[ModelFacts]:
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await provider.models()
+            return await provider.models(owner)
     except TimeoutError as error:
         raise ProviderUnavailable(
             f"It did not list its models within {ANSWER_SECONDS:.0f} seconds.",

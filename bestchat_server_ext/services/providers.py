@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
-from bestchat_server_ext.api.models import ModelList
+from bestchat_server_ext.api.models import LeftOut, ModelList
+from bestchat_server_ext.api.providers import ProviderInfo, ProviderList
+from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.errors import (
     ChatError,
+    KeyUnreadable,
     MissingKey,
     NoModel,
     NotPermitted,
+    ProviderUnavailable,
     UnknownProvider,
 )
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import ModelFacts, ModelRef
+from bestchat_server_ext.core.provider_settings import Outlook
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.ports.provider import Provider
 from bestchat_server_ext.ports.secrets import Secrets
 from bestchat_server_ext.ports.storage import Storage
+from bestchat_server_ext.services.model_lists import ModelLists, fingerprint
+from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 
 _log = logging.getLogger(__name__)
 
 _THREE_WAYS = (
-    "Set a provider's key (for example OPENAI_API_KEY); or point OPENAI_BASE_URL at a server of "
-    "yours, such as Ollama's, and name the model with -m openai/NAME; or get the demo model with "
+    "Set a provider's key (for example OPENAI_API_KEY); or start Ollama, or point OPENAI_BASE_URL "
+    "at a server of yours and name the model with -m openai/NAME; or get the demo model with "
     "`bestchat models add smollm2-135m` and choose it with -m local/smollm2-135m."
 )
 
@@ -44,6 +53,8 @@ class ProviderEntry(msgspec.Struct, frozen=True):
     """The variable that can point it elsewhere; if it does, no key is insisted upon."""
     default: str | None = None
     """The model that it answers with if nothing else is said; none if it is never chosen so."""
+    present: Callable[[], Awaitable[bool]] | None = None
+    """Says whether its server runs on this machine; none where there is no need to ask."""
 
 
 class ProviderRegistry:
@@ -56,13 +67,27 @@ class ProviderRegistry:
         storage: Storage,
         default_model: str | None = None,
         site: SitePolicy = SitePolicy(),  # noqa: B008  it is frozen
+        lists: ModelLists | None = None,
+        settings: ProviderSettingsService | None = None,
     ) -> None:
-        """Know these providers; `default_model` and `site` are what the configuration says."""
+        """Know these providers.
+
+        Args:
+            entries: the providers.
+            secrets: where keys and addresses are looked up.
+            storage: knows the model that was used last.
+            default_model: what the configuration says; none if nothing.
+            site: what the site permits.
+            lists: the catalogue, and what providers told; without it, they are asked each time.
+            settings: what users have stored; without it, only the environment counts.
+        """
         self._entries: Mapping[str, ProviderEntry] = {entry.name: entry for entry in entries}
         self._secrets = secrets
         self._storage = storage
         self._default_model = default_model or None
         self._site = site
+        self._lists = lists or ModelLists()
+        self._settings = settings
 
     def provider(self, ref: ModelRef) -> Provider:
         """The provider of a model.
@@ -78,25 +103,52 @@ class ProviderRegistry:
         return name if name in self._entries else "unknown"
 
     def _entry(self, ref: ModelRef) -> ProviderEntry:
-        entry = self._entries.get(ref.provider)
+        return self._named(ref.provider, field="model")
+
+    def _named(self, name: str, field: str = "provider") -> ProviderEntry:
+        entry = self._entries.get(name)
         if entry is None:
             known = ", ".join(sorted(self._entries))
             raise UnknownProvider(
-                f"There is no provider named {ref.provider!r}.",
+                f"There is no provider named {name!r}.",
                 hint=f"The providers here are: {known}.",
-                field="model",
+                field=field,
             )
         return entry
 
-    def _configured(self, entry: ProviderEntry) -> bool:
-        if entry.key_name is None:
-            return True
-        if self._secrets.get(entry.key_name):
-            return True
-        return entry.url_name is not None and bool(self._secrets.get(entry.url_name))
+    async def _outlook(self, owner: OwnerId) -> Outlook:
+        """What an owner has set up: stored, or in the environment."""
+        if self._settings is None:
+            return Outlook(self._secrets.get)
+        return await self._settings.outlook(owner)
 
-    async def resolve(self, owner: OwnerId, named: str | None) -> ModelRef:
+    def _configured(self, entry: ProviderEntry, outlook: Outlook) -> bool:
+        return not self._missing(entry, outlook)
+
+    def _missing(self, entry: ProviderEntry, outlook: Outlook) -> tuple[str, ...]:
+        """The variables that have to be set before a provider can be asked."""
+        return self._facts(entry).missing(outlook.of(entry.name))
+
+    def _facts(self, entry: ProviderEntry) -> ProviderFacts:
+        """What is known of a provider; of one that the catalogue lacks, what its entry says."""
+        return self._lists.provider(entry.name) or ProviderFacts(
+            entry.name,
+            entry.name,
+            "openai",
+            base_url="its own",
+            key_name=entry.key_name,
+            needs_key=entry.key_name is not None,
+            url_name=entry.url_name,
+            list_path="its own",
+        )
+
+    async def resolve(self, owner: OwnerId, named: str | None, *, probe: bool = True) -> ModelRef:
         """The model that is to answer: the one that was named, else the default.
+
+        Args:
+            owner: who asks.
+            named: a model reference; none for the default.
+            probe: whether a server on this machine may be looked for, if nothing else is set up.
 
         Raises:
             InvalidRequest: what was named is not a model reference.
@@ -105,10 +157,11 @@ class ProviderRegistry:
             MissingKey: its provider needs a key and has none.
             NoModel: none was named and there is no default.
         """
-        ref = ModelRef.parse(named) if named else await self._default(owner)
+        outlook = await self._outlook(owner)
+        ref = ModelRef.parse(named) if named else await self._default(owner, outlook, probe=probe)
         entry = self._entry(ref)
         self._site.require_model(ref)
-        if not self._configured(entry):
+        if missing := self._missing(entry, outlook):
             if not self._site.user_keys:
                 raise NotPermitted(
                     f"The provider {entry.name!r} needs a key, and this site permits no keys of "
@@ -116,51 +169,77 @@ class ProviderRegistry:
                     hint="Start the notebook from a Jupyter Server that has BestChat.",
                     field="model",
                 )
+            lack = "has no key" if entry.key_name in missing else "is not set up"
             raise MissingKey(
-                f"The provider {entry.name!r} has no key.",
-                hint=f"Set {entry.key_name} before Jupyter is started; without a server, in this "
-                "notebook.",
+                f"The provider {entry.name!r} {lack}.",
+                hint=f"Set {' and '.join(missing)} before Jupyter is started; without a server, in "
+                "this notebook.",
                 field="model",
             )
         return ref
 
-    async def usable(self, owner: OwnerId, ref: ModelRef) -> bool:  # noqa: ARG002  keys are per owner
+    async def usable(self, owner: OwnerId, ref: ModelRef) -> bool:
         """Whether a model can be asked at all: its provider is here, permitted and has its key."""
         entry = self._entries.get(ref.provider)
-        return entry is not None and self._configured(entry) and self._site.permits_model(ref)
+        if entry is None or not self._site.permits_model(ref):
+            return False
+        return self._configured(entry, await self._outlook(owner))
 
-    async def _default(self, owner: OwnerId) -> ModelRef:
-        """The default: configured, else last used, else the only provider with one."""
+    async def _default(self, owner: OwnerId, outlook: Outlook, *, probe: bool) -> ModelRef:
+        """The default: configured, else last used, else the sole provider's, else Ollama's."""
         if self._default_model is not None:
             return ModelRef.parse(self._default_model)
         last = await self._storage.last_turn(owner)
         if last is not None:
             ref = ModelRef.parse(last.model)
             entry = self._entries.get(ref.provider)
-            if entry and self._configured(entry) and self._site.permits_model(ref):
+            if entry and self._configured(entry, outlook) and self._site.permits_model(ref):
                 return ref
-        sole = [entry for entry in self._entries.values() if self._offers_default(entry)]
+        offered = [self._offered(entry, outlook) for entry in self._entries.values()]
+        sole = [ref for ref in offered if ref is not None]
         if len(sole) == 1:
-            return ModelRef(sole[0].name, sole[0].default or "")
+            return sole[0]
         if sole:
-            names = ", ".join(f"{entry.name}/{entry.default}" for entry in sole)
+            names = ", ".join(map(str, sole))
             raise NoModel(
                 "Several providers are configured, and none of them is the default.",
                 hint=f"Choose one with -m, for example one of: {names}.",
                 field="model",
             )
-        raise NoModel("There is no default model.", hint=_THREE_WAYS, field="model")
+        running = await self._running(owner, outlook) if probe else None
+        if running is None:
+            raise NoModel("There is no default model.", hint=_THREE_WAYS, field="model")
+        return running
 
-    def _offers_default(self, entry: ProviderEntry) -> bool:
-        """Whether a provider's own default may be taken without asking.
+    async def _running(self, owner: OwnerId, outlook: Outlook) -> ModelRef | None:
+        """The first model of an Ollama that runs; none if none does."""
+        for entry in self._entries.values():
+            if self._facts(entry).lane == "ollama" and self._configured(entry, outlook):
+                found, _ = await self._models(entry, owner, outlook, known_only=False)
+                permitted = [facts for facts in found if self._permits(facts)]
+                if permitted:
+                    return ModelRef.parse(permitted[0].ref)
+        return None
+
+    def _offered(self, entry: ProviderEntry, outlook: Outlook) -> ModelRef | None:
+        """A provider's own default, if it may be taken without asking.
 
         A server that somebody pointed us at need not have the model that the provider's own
-        host has, so a redirected provider offers none.
+        host has, so a redirected provider offers none, unless one was named for it.
         """
-        redirected = entry.url_name is not None and bool(self._secrets.get(entry.url_name))
-        if entry.default is None or redirected or not self._configured(entry):
-            return False
-        return self._site.permits_model(ModelRef(entry.name, entry.default))
+        ref = self._default_of(entry, outlook)
+        if ref is None or not self._configured(entry, outlook):
+            return None
+        named = entry.name in outlook.defaults
+        fits = named or not self._redirected(entry, outlook)
+        return ref if fits and self._site.permits_model(ref) else None
+
+    def _default_of(self, entry: ProviderEntry, outlook: Outlook) -> ModelRef | None:
+        """What a provider answers with: the model that was named for it, else its own."""
+        named = outlook.defaults.get(entry.name)
+        if named:
+            return ModelRef.parse(named)
+        return ModelRef(entry.name, entry.default) if entry.default else None
 
     def facts(self, ref: ModelRef) -> ModelFacts:
         """What is known of a model.
@@ -168,29 +247,130 @@ class ProviderRegistry:
         Raises:
             UnknownProvider: there is no such provider.
         """
-        return self._entry(ref).provider.facts(ref.model)
+        return self._lists.model(ref, self._entry(ref).provider.facts(ref.model))
 
     def label(self, ref: ModelRef) -> str:
         """What to show beside a model's name."""
         return self.facts(ref).label
 
-    async def list(self, owner: OwnerId, *, known_only: bool = False) -> ModelList:
-        """All models of configured providers. One that fails to answer is left out."""
-        models: list[ModelFacts] = []
-        for entry in self._entries.values():
-            if self._configured(entry) and not known_only:
-                try:
-                    models += filter(self._permits, await entry.provider.models())
-                except ChatError as error:
-                    _log.warning("BestChat: no model list from %s: %s", entry.name, error.info.code)
+    async def list(
+        self, owner: OwnerId, *, known_only: bool = False, name: str | None = None
+    ) -> ModelList:
+        """The models of configured providers. One that fails to answer is left out, and named.
+
+        Args:
+            owner: whose default it is.
+            known_only: whether nobody is to be asked over the network.
+            name: the provider whose models to list; none for those of all.
+
+        Raises:
+            UnknownProvider: there is none of that name.
+        """
+        outlook = await self._outlook(owner)
+        every = tuple(self._entries.values()) if name is None else (self._named(name),)
+        entries = [entry for entry in every if name is not None or self._configured(entry, outlook)]
+        found = await asyncio.gather(
+            *(self._models(entry, owner, outlook, known_only=known_only) for entry in entries)
+        )
+        models = [facts for some, _ in found for facts in some if self._permits(facts)]
         try:
-            default, todo = str(await self.resolve(owner, None)), ""
+            default, todo = str(await self.resolve(owner, None, probe=not known_only)), ""
         except ChatError as error:
             default, todo = None, str(error)
-        if known_only and default is not None:
-            ref = ModelRef.parse(default)
-            models = [self.provider(ref).facts(ref.model)]
-        return ModelList(tuple(models), default, todo)
+        listed = default in {facts.ref for facts in models}
+        if known_only and name is None and default is not None and not listed:
+            models.insert(0, self.facts(ModelRef.parse(default)))
+        left_out = tuple(reason for _, reason in found if reason is not None)
+        return ModelList(tuple(models), default, todo, left_out)
+
+    async def model(self, owner: OwnerId, text: str) -> ModelFacts:
+        """What is known of a model, without asking anybody.
+
+        Raises:
+            InvalidRequest: this is no model reference.
+            UnknownProvider: it names a provider that does not exist here.
+        """
+        ref = ModelRef.parse(text)
+        known = self.facts(ref)
+        if known.known:
+            return known
+        entry, outlook = self._entry(ref), await self._outlook(owner)
+        secret, redirected = self._fingerprint(entry, outlook), self._redirected(entry, outlook)
+        told = await self._lists.known(entry.name, secret, redirected=redirected)
+        return next((facts for facts in told if facts.ref == known.ref), known)
+
+    async def _models(
+        self, entry: ProviderEntry, owner: OwnerId, outlook: Outlook, *, known_only: bool
+    ) -> tuple[Sequence[ModelFacts], LeftOut | None]:
+        """The models of a provider; none and the reason where they cannot be told."""
+        facts, lists = self._facts(entry), self._lists
+        secret, redirected = self._fingerprint(entry, outlook), self._redirected(entry, outlook)
+        if missing := self._missing(entry, outlook):
+            return (), LeftOut(entry.name, f"It is not set up: set {' and '.join(missing)}.")
+        unasked, url = not (facts.needs_key or redirected), facts.url(outlook.of(entry.name))
+        if url is not None and not self._site.permits_url(url):
+            reason = LeftOut(entry.name, "This site does not permit requests to its address.")
+            return (), None if unasked else reason
+        if known_only and not facts.at_home:
+            return await lists.known(entry.name, secret, redirected=redirected), None
+        if entry.present is not None and not redirected and not await entry.present():
+            return (), None  # that nobody has started Ollama here is no news
+        try:
+            found = await lists.listed(
+                entry.name, entry.provider, secret, redirected=redirected, owner=owner
+            )
+        except ChatError as error:
+            if unasked and error.info.code == ProviderUnavailable.code:
+                return (), None  # that nobody has started Ollama here is no news
+            _log.warning("BestChat: no model list from %s: %s", entry.name, error.info.code)
+            return (), LeftOut(entry.name, error.info.text)
+        return found, None
+
+    def _redirected(self, entry: ProviderEntry, outlook: Outlook) -> bool:
+        return self._facts(entry).redirected(outlook.of(entry.name))
+
+    def _fingerprint(self, entry: ProviderEntry, outlook: Outlook) -> str:
+        """Names what a provider is asked with: another key may see other models."""
+        return fingerprint(*map(outlook.of(entry.name), self._facts(entry).variables))
+
+    async def providers(self, owner: OwnerId) -> ProviderList:
+        """All providers, and how each is set up."""
+        outlook, settings = await self._outlook(owner), self._settings
+        stored = await settings.stored(owner) if settings else {}
+        unreadable = await settings.unreadable(owner) if settings else ()
+        return ProviderList(
+            tuple(
+                msgspec.structs.replace(
+                    self._info(entry, outlook),
+                    problem=KeyUnreadable.code if entry.name in unreadable else "",
+                    stored=stored.get(entry.name),
+                )
+                for entry in self._entries.values()
+            )
+        )
+
+    def _info(self, entry: ProviderEntry, outlook: Outlook) -> ProviderInfo:
+        facts, look = self._facts(entry), outlook.of(entry.name)
+        is_stored, default = entry.name in outlook.stored, self._default_of(entry, outlook)
+        names = (facts.key_name, facts.url_name, *(item.name for item in facts.other_names))
+        given = next((name for name in names if name and look(name)), "")
+        variable = "" if is_stored else given
+        needs = facts.missing(look)
+        return ProviderInfo(
+            name=entry.name,
+            label=facts.label,
+            lane=facts.lane,
+            configured=not needs,
+            source=_source(entry.name, outlook, variable) if not needs else "",
+            variable=variable if not needs else "",
+            needs=needs,
+            key_name=facts.key_name,
+            url_name=facts.url_name,
+            redirected=facts.redirected(look),
+            default=None if default is None else str(default),
+            permitted=self._site.permits_provider(entry.name, facts.url(look)),
+            docs=facts.docs,
+        )
 
     def _permits(self, facts: ModelFacts) -> bool:
         return self._site.permits_model(ModelRef.parse(facts.ref))
@@ -199,3 +379,12 @@ class ProviderRegistry:
         """Let go of all connections and child processes."""
         for entry in self._entries.values():
             await entry.provider.close()
+
+
+def _source(
+    name: str, outlook: Outlook, variable: str
+) -> Literal["", "environment", "user", "site"]:
+    """Where what is used of a provider comes from."""
+    if name in outlook.stored:
+        return outlook.sources[name]
+    return "environment" if variable else ""

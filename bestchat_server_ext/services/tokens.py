@@ -7,13 +7,16 @@ tokens is a scope of its own, which nobody gets unasked and kernels never.
 
 Every check of a token asks the store: one that another process revoked must not count a moment
 longer, which a cache could not promise.
+
+The token of a kernel expires, and is renewed as long as the kernel lives: a server that is killed
+revokes nothing, and what it leaves behind must not count forever.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from bestchat_server_ext.api.tokens import CreateToken, NewToken, TokenInfo, TokenList
@@ -29,6 +32,12 @@ _log = logging.getLogger(__name__)
 TOKEN_LIMIT = 100
 """Valid tokens of their own making that an owner may have; those of kernels do not count."""
 
+KERNEL_LIFETIME = timedelta(days=1)
+"""How long the token of a kernel counts after the server last knew the kernel to live."""
+
+RENEWAL_PAUSE = timedelta(hours=1)
+"""How long the tokens of living kernels are left alone between renewals."""
+
 
 class TokenService:
     """Makes, checks, lists and revokes tokens."""
@@ -38,21 +47,36 @@ class TokenService:
         self._store = store
         self._clock = clock
         self._watchers: dict[TokenId, dict[object, Callable[[], None]]] = {}
+        self._renewed_at: datetime | None = None
 
     # Kernels.
 
     async def add_kernel_token(self, token: str, owner: OwnerId, kernel_id: str) -> None:
-        """Make a token count for a kernel, as long as that kernel lives."""
+        """Make a token count for a kernel, as long as it is renewed; adding it twice is no harm."""
+        now = self._clock.now()
         record = TokenRecord(
             id=TokenId(self._clock.new_id()),
             owner=owner,
             kind="kernel",
             scopes=KERNEL_SCOPES,
             digest=digest(token),
-            created_at=self._clock.now(),
+            created_at=now,
             kernel_id=kernel_id,
+            expires_at=now + KERNEL_LIFETIME,
         )
         await self._store.add(record)
+
+    @property
+    def renewal_due(self) -> bool:
+        """Whether it is time to renew the tokens of living kernels."""
+        last = self._renewed_at
+        return last is None or self._clock.now() - last >= RENEWAL_PAUSE
+
+    async def renew_kernels(self, kernel_ids: Collection[str]) -> None:
+        """Let the tokens of kernels that live count for another while."""
+        now = self._clock.now()
+        await self._store.renew(kernel_ids, now + KERNEL_LIFETIME)
+        self._renewed_at = now
 
     async def revoke_kernel(self, kernel_id: str) -> None:
         """Make the tokens of a kernel worthless."""

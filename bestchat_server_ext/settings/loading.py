@@ -16,8 +16,8 @@ from bestchat_server_ext.settings import files
 from bestchat_server_ext.settings.masking import masked
 from bestchat_server_ext.settings.options import PREFIX, Settings, variable
 
-NOT_OPTIONS = frozenset({"BESTCHAT_URL", "BESTCHAT_TOKEN"})
-"""Variables with the prefix that tell a kernel where its server is."""
+NOT_OPTIONS = frozenset({"BESTCHAT_URL", "BESTCHAT_TOKEN", "BESTCHAT_MASTER_KEYS"})
+"""Variables with the prefix that tell a kernel where its server is, or a server its master keys."""
 
 
 @dataclass(frozen=True)

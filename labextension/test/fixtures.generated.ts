@@ -1051,6 +1051,32 @@ export const subscribeEvents1: components["schemas"]["SubscribeEvents"] = {
 
 export const listModels1: components["schemas"]["ListModels"] = {};
 
+export const listModels2: components["schemas"]["ListModels"] = {
+  "known_only": true,
+  "provider": "openai"
+};
+
+export const getModel1: components["schemas"]["GetModel"] = {
+  "model": "openai/gpt-5-mini"
+};
+
+export const listProviders1: components["schemas"]["ListProviders"] = {};
+
+export const configureProvider1: components["schemas"]["ConfigureProvider"] = {
+  "provider": "openai",
+  "base_url": "http://gateway.example.org/v1",
+  "version": 1
+};
+
+export const checkProvider1: components["schemas"]["CheckProvider"] = {
+  "provider": "openai",
+  "model": "openai/gpt-5-mini"
+};
+
+export const forgetProvider1: components["schemas"]["ForgetProvider"] = {
+  "provider": "openai"
+};
+
 export const createToken1: components["schemas"]["CreateToken"] = {
   "name": "Night build",
   "scopes": [
@@ -1066,6 +1092,11 @@ export const listTokens1: components["schemas"]["ListTokens"] = {
 
 export const revokeToken1: components["schemas"]["RevokeToken"] = {
   "token_id": "01a207be-6d10-7000-8000-000000000032"
+};
+
+export const summarizeUsage1: components["schemas"]["SummarizeUsage"] = {
+  "by": "model",
+  "since": "2026-11-01"
 };
 
 export const getHealth1: components["schemas"]["GetHealth"] = {};
@@ -1867,7 +1898,98 @@ export const modelList1: components["schemas"]["ModelList"] = {
     }
   ],
   "default": "openai/gpt-5-mini",
-  "default_todo": ""
+  "default_todo": "",
+  "left_out": [
+    {
+      "provider": "groq",
+      "reason": "Groq refused the key."
+    }
+  ]
+};
+
+export const modelFacts1: components["schemas"]["ModelFacts"] = {
+  "ref": "anthropic/claude-haiku-4-5",
+  "window": 200000,
+  "output_limit": 64000,
+  "tools": true,
+  "images": true,
+  "reasoning": true,
+  "prefill": true,
+  "cache": true,
+  "prices": {
+    "input": "1",
+    "output": "5",
+    "cache_read": "0.1",
+    "cache_write": "1.25",
+    "as_of": "2026-11-23",
+    "up_to": 200000
+  },
+  "deprecated": "2027-10-15"
+};
+
+export const providerList1: components["schemas"]["ProviderList"] = {
+  "providers": [
+    {
+      "name": "openai",
+      "label": "OpenAI",
+      "lane": "openai",
+      "configured": true,
+      "source": "environment",
+      "variable": "OPENAI_API_KEY",
+      "needs": [],
+      "key_name": "OPENAI_API_KEY",
+      "url_name": "OPENAI_BASE_URL",
+      "redirected": false,
+      "default": "openai/gpt-5-mini",
+      "permitted": true,
+      "docs": "https://platform.openai.com/docs/models",
+      "problem": "",
+      "stored": null
+    },
+    {
+      "name": "vllm",
+      "label": "vLLM",
+      "lane": "openai",
+      "configured": false,
+      "source": "",
+      "variable": "",
+      "needs": [
+        "VLLM_BASE_URL"
+      ],
+      "key_name": "VLLM_API_KEY",
+      "url_name": "VLLM_BASE_URL",
+      "redirected": false,
+      "default": null,
+      "permitted": false,
+      "docs": "https://docs.vllm.ai",
+      "problem": "",
+      "stored": null
+    }
+  ]
+};
+
+export const storedProvider1: components["schemas"]["StoredProvider"] = {
+  "provider": "openai",
+  "has_key": true,
+  "last_four": "wxyz",
+  "key_command": false,
+  "base_url": "http://gateway.example.org/v1",
+  "default_model": "openai/gpt-5-mini",
+  "version": 2,
+  "updated_at": "2026-11-23T09:30:00Z",
+  "notices": [
+    "The key travels to gateway.example.org unencrypted."
+  ]
+};
+
+export const verdict1: components["schemas"]["Verdict"] = {
+  "code": "key_refused",
+  "text": "OpenAI at gateway.example.org refuses the key.",
+  "hint": "Enter another one.",
+  "model": "openai/gpt-5-mini",
+  "reached": true,
+  "key_accepted": false,
+  "model_exists": null
 };
 
 export const newToken1: components["schemas"]["NewToken"] = {
@@ -1907,7 +2029,8 @@ export const tokenList1: components["schemas"]["TokenList"] = {
         "conversations:write",
         "models:read",
         "system:read",
-        "turns"
+        "turns",
+        "usage:read"
       ],
       "created_at": "2026-11-23T09:30:00Z",
       "expires_at": null,
@@ -1930,6 +2053,67 @@ export const tokenInfo1: components["schemas"]["TokenInfo"] = {
   "expires_at": "2027-02-21T09:30:00Z",
   "revoked_at": "2026-11-24T09:30:00Z",
   "kernel_id": null
+};
+
+export const usageSummary1: components["schemas"]["UsageSummary"] = {
+  "by": "model",
+  "since": "2026-11-01",
+  "until": "2026-11-23",
+  "rows": [
+    {
+      "key": "ollama/unheard-of",
+      "spending": {
+        "attempts": 2,
+        "failed": 0,
+        "cancelled": 0,
+        "usage": {
+          "input_tokens": 905,
+          "output_tokens": 17
+        },
+        "cost": null,
+        "unknown_attempts": 2,
+        "estimated": 0,
+        "estimated_tokens": 0,
+        "estimated_cost": null
+      }
+    },
+    {
+      "key": "openai/gpt-5-mini",
+      "spending": {
+        "attempts": 3,
+        "failed": 1,
+        "cancelled": 1,
+        "usage": {
+          "input_tokens": 1717,
+          "output_tokens": 90,
+          "cached_tokens": 512,
+          "reasoning_tokens": 20
+        },
+        "cost": "0.001234567",
+        "unknown_attempts": 0,
+        "estimated": 1,
+        "estimated_tokens": 9,
+        "estimated_cost": "0.00000225"
+      }
+    }
+  ],
+  "total": {
+    "attempts": 5,
+    "failed": 1,
+    "cancelled": 1,
+    "usage": {
+      "input_tokens": 2622,
+      "output_tokens": 107,
+      "cached_tokens": 512,
+      "reasoning_tokens": 20
+    },
+    "cost": "0.001234567",
+    "unknown_attempts": 2,
+    "estimated": 1,
+    "estimated_tokens": 9,
+    "estimated_cost": "0.00000225"
+  },
+  "cursor": ""
 };
 
 export const health1: components["schemas"]["Health"] = {
@@ -1967,7 +2151,8 @@ export const identity1: components["schemas"]["Identity"] = {
     "providers:write",
     "system:read",
     "tokens",
-    "turns"
+    "turns",
+    "usage:read"
   ]
 };
 

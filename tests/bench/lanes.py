@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from statistics import median, quantiles
@@ -23,15 +24,17 @@ from typing import Any
 
 from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.provider_http import Connections, HttpProvider, OllamaProvider
+from bestchat_server_ext.adapters.provider_http.connections import Local
+from bestchat_server_ext.adapters.provider_http.pacing import Pacer
 from bestchat_server_ext.adapters.provider_litellm import LitellmProvider
 from bestchat_server_ext.core.catalog import LaneName, ProviderFacts
-from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import ModelRef, TextChunk
 from bestchat_server_ext.core.request import ModelRequest
-from bestchat_server_ext.ports.endpoint import Address
 from bestchat_server_ext.ports.provider import Provider
+from bestchat_server_ext.testing.endpoint import FixedEndpoint
 from bestchat_server_ext.testing.port_suites.provider import user_message
 
+KEY = "sk-bench"
 WORDS = (" streaming", " on")
 """Two, because litellm takes a hundred times the same for a model that has gone mad."""
 
@@ -92,7 +95,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def answer(path: str, writer: asyncio.StreamWriter) -> None:
     _, pieces, rate, rest = path.split("/", 3)
     if "show" in rest:
-        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         return
     kind = "openai" if "completions" in rest else "anthropic" if "messages" in rest else "ollama"
     media = "application/x-ndjson" if kind == "ollama" else "text/event-stream"
@@ -121,22 +124,6 @@ async def host() -> None:
 # The reading side.
 
 
-class At:
-    """An endpoint that is simply there."""
-
-    def __init__(self, url: str) -> None:
-        self._address = Address(url, "sk-bench")
-
-    async def address(self, _owner: OwnerId | None = None) -> Address:
-        return self._address
-
-    async def renewed(self, refused: Address, _owner: OwnerId | None = None) -> Address | None:
-        return None
-
-    async def close(self) -> None:
-        pass
-
-
 Read = Callable[[], Awaitable[int]]
 """Reads one answer; gives the number of its pieces."""
 
@@ -144,13 +131,22 @@ Read = Callable[[], Awaitable[int]]
 def lane(name: LaneName, url: str, connections: Connections | None = None) -> Provider:
     facts = ProviderFacts(name, name, name, key_style="x-api-key", litellm_names=("openai",))
     if name == "litellm":
-        return LitellmProvider(facts, At(f"{url}/v1"), open_catalog(), lambda _: None)
-    where = At(f"{url}/v1" if name == "openai" else url)
+        return LitellmProvider(
+            facts, FixedEndpoint(f"{url}/v1", KEY), open_catalog(), lambda _: None
+        )
+    where = FixedEndpoint(f"{url}/v1" if name == "openai" else url, KEY)
     speaking = OllamaProvider if name == "ollama" else HttpProvider
     return speaking(facts, where, connections=connections)
 
 
-def asked(provider: Provider, name: str, marks: list[float] | None = None) -> Read:
+def asked(
+    provider: Provider,
+    name: str,
+    marks: list[float] | None = None,
+    seen: Counter[str] | None = None,
+) -> Read:
+    tally = Counter[str]() if seen is None else seen
+
     async def read() -> int:
         count = 0
         request = ModelRequest(ModelRef(name, "model"), (user_message("Hello"),))
@@ -158,6 +154,8 @@ def asked(provider: Provider, name: str, marks: list[float] | None = None) -> Re
             if marks is not None and not count and isinstance(chunks[0], TextChunk):
                 marks.append(time.monotonic() - float(chunks[0].text))
             count += sum(isinstance(chunk, TextChunk) for chunk in chunks)
+            tally["pieces"] += len(chunks)
+            tally["reads"] += 1
         return count
 
     return read
@@ -167,7 +165,7 @@ async def sdk(url: str) -> tuple[Read, Callable[[], Awaitable[None]]]:
     """OpenAI's own library, for comparison."""
     from openai import AsyncOpenAI
 
-    client = AsyncOpenAI(api_key="sk-bench", base_url=f"{url}/v1", max_retries=0)
+    client = AsyncOpenAI(api_key=KEY, base_url=f"{url}/v1", max_retries=0)
 
     async def read() -> int:
         message: Any = {"role": "user", "content": "Hello"}
@@ -239,7 +237,14 @@ async def compare(port: int, streams: int, pieces: int) -> None:
             await close()
 
 
-async def crowd(port: int, streams: int, seconds: int) -> None:
+class Hasty(Pacer):
+    """Holds nothing back: a peer to compare with."""
+
+    def hold(self, transport: asyncio.BaseTransport) -> None:
+        pass
+
+
+async def crowd(port: int, streams: int, seconds: int, pacer: Pacer) -> None:
     """Many answers of 30 pieces a second; the middle of the run is what counts."""
     spread = 2
     url = f"http://127.0.0.1:{port}/{30 * (seconds + spread)}/30"
@@ -247,7 +252,10 @@ async def crowd(port: int, streams: int, seconds: int) -> None:
     late: list[float] = []
     connections = Connections()
     provider = lane("openai", url, connections)
-    read = asked(provider, "openai", marks)
+    local = await connections.local()
+    connections._locals[asyncio.get_running_loop()] = Local(local.session, pacer)
+    seen = Counter[str]()
+    read = asked(provider, "openai", marks, seen)
 
     async def begin(number: int) -> int:
         await asyncio.sleep(spread * number / streams)
@@ -256,17 +264,19 @@ async def crowd(port: int, streams: int, seconds: int) -> None:
     running = [asyncio.create_task(begin(number)) for number in range(streams)]
     await asyncio.sleep(spread + 1)
     watching = asyncio.create_task(watch(late))
+    seen.clear()
     begun, at = spent(), time.monotonic()
     await asyncio.sleep(seconds - 2)
-    share = (spent() - begun) / (time.monotonic() - at)
-    pacer = (await connections.local()).pacer
-    interval = pacer.interval
+    used, passed = spent() - begun, time.monotonic() - at
+    each, at_once = used / seen["pieces"], seen["pieces"] / seen["reads"]
+    rate = seen["pieces"] / passed / streams
+    how = "as it comes" if isinstance(pacer, Hasty) else f"every {1000 * pacer.interval:.0f} ms"
     watching.cancel()
     await asyncio.gather(*running)
     first = quantiles(marks, n=20)
     print(
-        f"{streams} answers of 30 pieces/s: {100 * share:.0f} % of a core, "
-        f"{1e6 * share / streams / 30:.1f} us per piece, read every {1000 * interval:.0f} ms; "
+        f"{streams} answers, read {how}, {at_once:.1f} pieces at once: {1e6 * each:.1f} us per "
+        f"piece, {100 * used / passed:.0f} % of a core at {rate:.1f} pieces/s each; "
         f"first piece p50 {1000 * median(marks):.0f} ms, p95 {1000 * first[-1]:.0f} ms; "
         f"loop late p50 {1000 * median(late):.1f} ms, p95 {1000 * quantiles(late, n=20)[-1]:.1f} ms"
     )
@@ -290,7 +300,8 @@ def main() -> None:
         port = int(server.stdout.readline())
         try:
             asyncio.run(compare(port, *((5, 50) if options.short else (20, 300))))
-            asyncio.run(crowd(port, *((100, 4) if options.short else (1000, 8))))
+            for pacer in (Hasty(), Pacer()):
+                asyncio.run(crowd(port, *((100, 4) if options.short else (1000, 6)), pacer))
         finally:
             server.terminate()
 

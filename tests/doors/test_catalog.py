@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -16,9 +17,11 @@ from bestchat_server_ext.api import (
     conversations,
     events,
     models,
+    providers,
     system,
     tokens,
     turns,
+    usage,
 )
 from bestchat_server_ext.api.catalog import BY_NAME
 from bestchat_server_ext.bootstrap import Application
@@ -154,6 +157,36 @@ class Cases:
         known = await client.call(models.list_, models.ListModels(known_only=True))
         return [every, known]
 
+    async def models_get(self, client: Client) -> object:
+        names = ("openai/gpt-5-mini", "openai/brand-new", "scripted/echo")
+        return [await client.call(models.get, models.GetModel(name)) for name in names]
+
+    async def providers_list(self, client: Client) -> object:
+        return await client.call(providers.list_, providers.ListProviders())
+
+    async def providers_configure(self, client: Client) -> object:
+        """Without a key: what protects keys is of each server's own."""
+        made = []
+        for given in ({"base_url": "http://far.example/v1"}, {"default_model": "openai/mine"}):
+            request = providers.ConfigureProvider("openai", **given)
+            made.append(await client.call(providers.configure, request))
+        request = providers.ConfigureProvider("openai", version=1)
+        made.append(await failure(client.call(providers.configure, request)))
+        await client.call(providers.forget, providers.ForgetProvider("openai"))
+        return made
+
+    async def providers_test(self, client: Client) -> object:
+        verdicts = []
+        for name in ("echo", "missing"):
+            request = providers.CheckProvider("scripted", f"scripted/{name}")
+            verdict = await client.call(providers.test, request)
+            verdicts.append(msgspec.structs.replace(verdict, hint=""))  # it names a folder
+        return verdicts
+
+    async def providers_forget(self, client: Client) -> object:
+        request = providers.ForgetProvider("anthropic")
+        return [await client.call(providers.forget, request) for _ in range(2)]
+
     async def tokens_create(self, client: Client) -> object:
         made = await make_token(client, "Nächtlich", expires_in=3600)
         assert made.expires_at is not None
@@ -173,6 +206,12 @@ class Cases:
         revoked = [await client.call(tokens.revoke, request) for _ in range(2)]
         assert revoked[0] == revoked[1]
         return revoked[0]
+
+    async def usage_summary(self, client: Client) -> object:
+        """A month in which nobody spent anything, wherever this runs."""
+        period = {"since": date(2020, 1, 1), "until": date(2020, 1, 31)}
+        request = usage.SummarizeUsage("model", **period)
+        return await client.call(usage.summary, request)
 
     async def system_health(self, client: Client) -> object:
         health = await client.call(system.health, system.GetHealth())
@@ -242,6 +281,9 @@ MISTAKES: dict[str, Case] = {
     "a cursor of one's own making": told("conversations.list", cursor="made up"),
     "an id that is none": told("conversations.create", conversation_id="mine"),
     "a verdict that is none": told("approvals.answer", execution_id=NOBODY, verdict="perhaps"),
+    "a model that is none": told("models.get", model="gpt-5-mini"),
+    "a model of nobody": told("models.get", model="nobody/gpt-5-mini"),
+    "models of nobody": told("models.list", provider="nobody"),
     "a missing token": told("tokens.revoke", token_id=NOBODY),
     "a token that is none": told("tokens.revoke", token_id="bc_"),
     "a token's name that steers": told("tokens.create", name="a\x1b[2J", scopes=["turns"]),
@@ -250,6 +292,17 @@ MISTAKES: dict[str, Case] = {
     "a scope that is none": told("tokens.create", name="a", scopes=["everything"]),
     "a token for a moment": told("tokens.create", name="a", scopes=["turns"], expires_in=59),
     "a cursor of another list": told("tokens.list", cursor=NOBODY),
+    "sums for what is none": told("usage.summary", by="weather"),
+    "a day that is none": told("usage.summary", since="2026-02-30"),
+    "a period that ends first": told("usage.summary", since="2026-02-02", until="2026-02-01"),
+    "a cursor of other sums": told("usage.summary", by="day", cursor="openai/x"),
+    "an unknown provider": told("providers.configure", provider="nobody", key="sk-1"),
+    "a key with a space": told("providers.configure", provider="openai", key="sk 1"),
+    "a key without end": told("providers.configure", provider="openai", key="k" * 9000),
+    "an address with a password": told(
+        "providers.configure", provider="openai", base_url="https://ada:sk-1@own.example"
+    ),
+    "another's model": told("providers.test", provider="openai", model="scripted/echo"),
     "half a character": told("conversations.create", title="\ud83d"),
     "what JSON cannot say": told("conversations.create", title=object()),
     "a number without end": told("conversations.list", limit=2**70),

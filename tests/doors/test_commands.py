@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
-from bestchat_server_ext.command import main, terminal
+from bestchat_server_ext.command import database, main, setup, terminal
 from bestchat_server_ext.command.magics import STARTUP
 
 TOPICS = {
@@ -23,6 +25,12 @@ TOPICS = {
     "db upgrade": "PostgreSQL waits for this command",
     "db backup": "a dated one",
     "db restore": "--yes",
+    "keys": "set-command",
+    "keys status": "how many providers' keys",
+    "keys rotate": "--drop-old",
+    "keys set": "no history of a shell",
+    "keys set-command": "without a shell",
+    "keys forget": "--site",
     "models": "add",
     "models add": "93 MB",
     "magics": "--no-autoload",
@@ -93,6 +101,35 @@ class TestPatience:
 
         with pytest.raises(TimeoutError, match="of its own"):
             terminal.patiently("Working", work)
+
+    def test_what_is_interrupted_is_finished_and_told_truly(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        said = threading.Event()
+        monkeypatch.setattr(terminal, "complain", lambda text: (print(text), said.set()))
+        before = signal.getsignal(signal.SIGINT)
+
+        def work() -> int:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert said.wait(30)
+            return 7
+
+        try:
+            assert terminal.patiently("Working", work) == 7
+        except KeyboardInterrupt:
+            pytest.fail("it was not finished")
+        assert "finishing what was begun" in capsys.readouterr().out
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_what_was_stopped_is_not_praised(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def interrupt(_: object) -> int:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(database, "_upgrade", interrupt)
+        assert main(["db", "upgrade"]) == 130
+        assert capsys.readouterr().err == "bestchat: stopped.\n"
 
 
 class TestAutoload:
@@ -239,6 +276,20 @@ class TestDatabase:
         assert main(["db", "restore", str(backup)]) == 1
         assert "--yes" in capsys.readouterr().err
         assert self.marked(path)
+
+    def test_the_doctor_advises_no_restore_for_what_mends_itself(self, path: Path) -> None:
+        code = (
+            "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); "
+            "file.execute('PRAGMA journal_mode=DELETE'); file.execute('PRAGMA cache_size=2'); "
+            "file.execute('BEGIN'); "
+            "file.execute('CREATE TABLE half AS SELECT randomblob(90000) AS page'); "
+            "os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+        assert path.with_name(f"{path.name}-journal").stat().st_size
+        findings = list(setup.database(setup.Setup.of(os.environ)))
+        assert [item.level for item in findings] == ["ok", "warning"]
+        assert "next opening" in findings[1].text
 
     def test_what_is_no_backup_changes_nothing(
         self, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

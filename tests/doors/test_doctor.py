@@ -27,6 +27,7 @@ TITLES = [
     "Configuration files",
     "Options",
     "Database",
+    "Keys",
     "Models",
     "Network",
     "Server",

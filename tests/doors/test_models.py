@@ -331,9 +331,9 @@ class TestGet:
         house.variables["VLLM_BASE_URL"] = house.host.url
         house.host.behave = listing("own-model", max_model_len=4096)
         registry = house.registry("vllm")
-        assert (await registry.model("vllm/own-model")).known is False
+        assert (await registry.model(LOCAL_OWNER, "vllm/own-model")).known is False
         await registry.list(LOCAL_OWNER, name="vllm")
-        assert (await registry.model("vllm/own-model")).window == 4096
+        assert (await registry.model(LOCAL_OWNER, "vllm/own-model")).window == 4096
 
 
 class TestProviders:

@@ -65,7 +65,7 @@ class Kept:
     """An endpoint that outlives the providers which use it."""
 
     def __init__(self, endpoint: LocalModelEndpoint) -> None:
-        self.address = endpoint.address
+        self.address, self.renewed = endpoint.address, endpoint.renewed
 
     async def close(self) -> None:
         pass

@@ -17,6 +17,7 @@ import pytest
 from bestchat_server_ext.adapters.storage_sql import (
     backup_database,
     file_care,
+    file_copies,
     inspect_database,
     open_database,
     restore_database,
@@ -37,6 +38,26 @@ def execute(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         for statement in statements:
             file.execute(statement)
+
+
+CUT_OFF = """
+import os, sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None)
+file.execute("PRAGMA journal_mode=DELETE")
+file.execute("PRAGMA cache_size=2")  # so that pages are written before the transaction ends
+file.execute("BEGIN IMMEDIATE")
+file.execute("UPDATE conversations SET title = 'Half'")
+file.execute("CREATE TABLE half (page BLOB)")
+for _ in range(50):
+    file.execute("INSERT INTO half VALUES (randomblob(4000))")
+os.kill(os.getpid(), 9)
+"""
+
+
+def cut_off(path: Path, start_child: StartChild) -> None:
+    """End a process in the middle of a transaction, as a failing machine does."""
+    start_child(CUT_OFF, path).process.wait()
+    assert path.with_name(f"{path.name}-journal").stat().st_size
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -124,9 +145,9 @@ async def test_a_backup_that_is_killed_leaves_no_target(
     state = await make_file(path)
     child = start_child(
         "import sys, pathlib\n"
-        "from bestchat_server_ext.adapters.storage_sql import backup_database, file_care\n"
+        "from bestchat_server_ext.adapters.storage_sql import backup_database, file_copies\n"
         "def stop(path):\n    print('here', flush=True)\n    sys.stdin.read()\n"
-        "file_care._sync = stop\n"
+        "file_copies._sync = stop\n"
         "backup_database(*map(pathlib.Path, sys.argv[1:]))",
         path,
         copy,
@@ -136,6 +157,42 @@ async def test_a_backup_that_is_killed_leaves_no_target(
     assert not copy.exists()
     assert backup_database(path, copy) == copy
     await require_same(path, state)
+
+
+def test_what_killed_copies_left_is_swept_up(tmp_path: Path) -> None:
+    path, folder = tmp_path / "chat.db", tmp_path / "backups"
+    upgrade_database(path)
+    folder.mkdir()
+    names = ("bestchat-2.sqlite3.abc_1234.part", "bestchat-2.sqlite3.abc_1234.part-journal")
+    young = folder / "bestchat-2.sqlite3.fresh123.part"
+    others = [folder / "mine.part", folder / "bestchat-2.sqlite3", folder / "x.abc_1234.part"]
+    for left in (*(folder / name for name in names), *others):
+        left.touch()
+        os.utime(left, (1, 1))
+    young.touch()
+    copy = backup_database(path)
+    assert set(folder.iterdir()) == {young, copy, *others}
+    mine, part = tmp_path / "mine", tmp_path / "mine.abc_1234.part"
+    part.touch()
+    os.utime(part, (1, 1))
+    backup_database(path, mine)
+    assert not part.exists()
+
+
+def test_a_copy_that_fails_leaves_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "chat.db"
+    upgrade_database(path)
+
+    def fail(part: Path) -> None:
+        part.with_name(f"{part.name}-journal").touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(file_copies, "_sync", fail)
+    with pytest.raises(Unavailable, match="is full"):
+        backup_database(path)
+    assert list((tmp_path / "backups").iterdir()) == []
 
 
 # Restore.
@@ -184,6 +241,20 @@ async def test_an_older_backup_is_upgraded_and_stays_as_it_is(
     assert inspect_database(path).revision == HEAD
     # It was upgraded before it took its place: no process ever saw the old schema.
     assert not any(".before-" in name for name in snapshot(tmp_path))
+    await require_same(path, state)
+
+
+async def test_a_backup_in_which_a_transaction_was_cut_off_is_restored_without_it(
+    tmp_path: Path, make_file: MakeFile, start_child: StartChild
+) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copies" / "copy"
+    state = await make_file(copy)
+    (copy.parent / "copy.lock").unlink()
+    cut_off(copy, start_child)
+    before = snapshot(copy.parent)
+    restore_database(path, copy)
+    assert snapshot(copy.parent) == before
+    assert not any(".part" in name for name in snapshot(tmp_path))
     await require_same(path, state)
 
 
@@ -257,7 +328,7 @@ async def test_a_restore_waits_for_no_hanging_writer_for_ever(
     path, copy = tmp_path / "chat.db", tmp_path / "copy"
     state = await make_file(path)
     backup_database(path, copy)
-    monkeypatch.setattr(file_care, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(file_copies, "BUSY_SECONDS", 0.1)
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable, match="locked by another process"):
@@ -333,6 +404,51 @@ async def test_reports_of_what_is_not_in_order(
     execute(path, "UPDATE alembic_version SET version_num = '0100'")
     (notice,) = inspect_database(path).notices
     assert "newer version" in notice
+
+
+async def test_a_report_of_what_was_cut_off_says_that_it_mends_itself(
+    tmp_path: Path, make_file: MakeFile, start_child: StartChild
+) -> None:
+    path = tmp_path / "chat.db"
+    state = await make_file(path)
+    cut_off(path, start_child)
+    before = snapshot(tmp_path)
+    report = inspect_database(path)
+    assert snapshot(tmp_path) == before
+    assert (report.exists, report.integrity) == (True, "")
+    (notice,) = report.notices
+    assert "cut off" in notice
+    assert "next opening undoes it" in notice
+    await require_same(path, state)
+    assert inspect_database(path).notices == ()
+
+
+async def test_a_report_of_what_is_only_in_the_way_advises_no_restore(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path = tmp_path / "chat.db"
+    await make_file(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("PRAGMA cache_size=2")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE half AS SELECT randomblob(90000) AS page")
+        report = inspect_database(path)
+        other.execute("ROLLBACK")
+    assert "locked by another process" in report.integrity
+    assert "Try again" in report.advice
+    path.write_text("Dear diary")
+    assert inspect_database(path).advice == ""
+
+
+async def test_a_report_goes_without_what_cannot_be_looked_at(
+    tmp_path: Path, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "chat.db"
+    await make_file(path)
+    monkeypatch.setattr(file_care, "_READ_VERSION", "raise SystemError")
+    report = inspect_database(path)
+    assert (report.journal_mode, report.integrity, report.notices) == ("", "ok", ())
 
 
 def test_libraries_load_late() -> None:

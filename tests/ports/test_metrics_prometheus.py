@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 from collections.abc import AsyncIterator
@@ -157,6 +158,34 @@ class TestTicking:
         clock.advance(1)
         await clock.until_sleeping()
         assert value(registry, "queue_length", queue="bus") == 3
+
+    async def test_who_is_stopped_while_closing_it_stops(self, registry: CollectorRegistry) -> None:
+        class Stubborn(ManualClock):
+            """A clock whose sleepers take their time to get up."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.woken, self.up = asyncio.Event(), asyncio.Event()
+
+            async def sleep(self, seconds: float) -> None:
+                try:
+                    await super().sleep(seconds)
+                finally:
+                    self.woken.set()
+                    await self.up.wait()
+
+        clock = Stubborn()
+        opened = PrometheusMetrics(clock, {"bus": lambda: 2}, registry)
+        opened.open()
+        await clock.until_sleeping()
+        closing = asyncio.create_task(opened.close())
+        await clock.woken.wait()
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert value(registry, "queue_length", queue="bus") == 0
+        clock.up.set()
+        await opened.close()
 
     async def test_nothing_goes_on_once_it_is_closed(
         self, ticking: PrometheusMetrics, clock: ManualClock, registry: CollectorRegistry

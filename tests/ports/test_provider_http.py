@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bestchat_server_ext.adapters.provider_http import (
@@ -19,7 +20,6 @@ from bestchat_server_ext.adapters.provider_http import (
     HttpProvider,
     Known,
     KnownModels,
-    failures,
 )
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.catalog import ProviderFacts
@@ -34,8 +34,9 @@ from bestchat_server_ext.core.models import (
     UsageChunk,
 )
 from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.core.wire.keys import scrubbed
 from bestchat_server_ext.core.wire.openai import encode_request
-from bestchat_server_ext.ports.endpoint import Address
+from bestchat_server_ext.testing.endpoint import FixedEndpoint
 from bestchat_server_ext.testing.http_host import Call, Host
 from bestchat_server_ext.testing.port_suites.provider import (
     ProviderSuite,
@@ -79,23 +80,10 @@ async def whole(call: Call) -> None:
 
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
-    host = Host()
+    host = Host(whole)
     await host.start()
     yield host
     await host.stop()
-
-
-class At:
-    """The endpoint at a configured address."""
-
-    def __init__(self, url: str, key: str | None = KEY) -> None:
-        self._address = Address(url, key)
-
-    async def address(self, owner: OwnerId | None = None) -> Address:
-        return self._address
-
-    async def close(self) -> None:
-        pass
 
 
 def made(
@@ -108,7 +96,7 @@ def made(
     idle_seconds: float = 120,
 ) -> HttpProvider:
     connections = Connections(idle_seconds=idle_seconds)
-    endpoint = At(f"{host.url}/v1", key)
+    endpoint = FixedEndpoint(f"{host.url}/v1", key)
     return HttpProvider(facts, endpoint, known, only_known=only_known, connections=connections)
 
 
@@ -182,11 +170,17 @@ async def test_without_key_nothing_is_authorized_not_even_from_netrc(
 
 
 async def test_a_slash_at_the_end_of_the_address_is_not_doubled(host: Host) -> None:
-    host.url += "/"
-    provider = made(host)
+    provider = HttpProvider(OPENAI, FixedEndpoint(f"{host.url}/v1/"))
     await heard(provider)
     await provider.close()
-    assert host.calls[0].line.split()[1] == "/v1/chat/completions"
+    assert host.calls[0].path == "/v1/chat/completions"
+
+
+async def test_a_query_in_the_address_stays_behind_the_path(host: Host) -> None:
+    provider = HttpProvider(OPENAI, FixedEndpoint(f"{host.url}/v1?api-version=1"))
+    await heard(provider)
+    await provider.close()
+    assert host.calls[0].path == "/v1/chat/completions?api-version=1"
 
 
 async def test_a_connection_serves_several_requests(host: Host, provider: HttpProvider) -> None:
@@ -213,14 +207,31 @@ async def test_a_request_over_a_connection_that_was_closed_meanwhile_is_sent_aga
     assert (len(lost), host.connections) == (kept, kept + 1)
 
 
-async def test_a_missing_key_names_its_variable() -> None:
-    endpoint = at("")
-    provider = HttpProvider("openai", endpoint)
-    error = await failure(provider)
-    assert isinstance(error, errors.MissingKey)
-    assert "OpenAI needs a key." in str(error)
-    assert "OPENAI_API_KEY" in error.info.hint
+async def test_the_key_is_the_owners(host: Host) -> None:
+    endpoint = FixedEndpoint(f"{host.url}/v1", KEY)
+    provider = HttpProvider(OPENAI, endpoint)
+    await anext(provider.stream(msgspec.structs.replace(asking(), owner=OwnerId("somebody"))))
+    assert endpoint.owners == ["somebody"]
     await provider.close()
+
+
+@pytest.mark.parametrize("second", ["sk-second-key", "sk-third-key"])
+async def test_a_refused_key_is_renewed_once(host: Host, second: str) -> None:
+    async def behave(call: Call) -> None:
+        if call.headers["authorization"] == "Bearer sk-second-key":
+            await whole(call)
+        else:
+            said = {"error": {"message": f"No: {call.headers['authorization'][7:]}"}}
+            await call.answer(401, json.dumps(said).encode())
+
+    host.behave = behave
+    provider = HttpProvider(OPENAI, FixedEndpoint(f"{host.url}/v1", KEY, second))
+    if second == "sk-second-key":
+        assert TextChunk("Hel") in await heard(provider)
+    else:
+        assert second not in str(await failure(provider))
+    await provider.close()
+    assert len(host.calls) == 2
 
 
 async def test_the_proxy_of_the_environment_is_used(
@@ -228,8 +239,7 @@ async def test_the_proxy_of_the_environment_is_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", host.url)
     monkeypatch.setenv("no_proxy", "")
-    endpoint = at("http://models.example/v1", KEY)
-    provider = HttpProvider("openai", endpoint)
+    provider = HttpProvider(OPENAI, FixedEndpoint("http://models.example/v1", KEY))
     assert TextChunk("Hel") in await heard(provider)
     await provider.close()
     assert host.calls[0].line == "POST http://models.example/v1/chat/completions HTTP/1.1"
@@ -321,9 +331,9 @@ async def test_what_arrived_before_a_cut_reaches_a_slow_reader(
     first = list(await anext(stream))
     read.set()
     await ended.wait()
-    (session,) = provider._sessions.values()
-    assert session.connector is not None
-    (protocol,) = session.connector._acquired
+    (local,) = provider._connections._locals.values()
+    assert local.session.connector is not None
+    (protocol,) = local.session.connector._acquired
     while protocol.transport is not None:  # noqa: ASYNC110  aiohttp sets no event for us
         await asyncio.sleep(0)
     assert [*first, *await anext(stream)] == [TextChunk("a"), TextChunk("b")]
@@ -398,7 +408,7 @@ async def test_silence_before_the_answer_is_an_error(host: Host) -> None:
         (401, errors.ProviderAuth),
         (404, errors.ModelNotFound),
         (429, errors.RateLimited),
-        (500, errors.ProviderError),
+        (500, errors.ProviderUnavailable),
         (204, errors.ProviderError),
     ],
 )
@@ -476,7 +486,7 @@ async def test_a_refused_connection_names_the_host(host: Host) -> None:
     ],
 )
 async def test_addresses_that_lead_nowhere(url: str, says: str) -> None:
-    provider = HttpProvider("openai", at(url, KEY))
+    provider = HttpProvider(OPENAI, FixedEndpoint(url, KEY))
     error = await failure(provider)
     assert says in str(error)
     assert "pass" not in str(error)
@@ -509,7 +519,7 @@ async def test_an_unknown_certificate_authority(tmp_path: Path) -> None:
     await asyncio.to_thread(subprocess.run, [*command, *paths], check=True, capture_output=True)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    host = Host()
+    host = Host(whole)
     await host.start(context)
     provider = made(host)
     assert "SSL_CERT_FILE" in (await failure(provider)).info.hint
@@ -558,9 +568,9 @@ async def test_a_session_belongs_to_its_loop(host: Host, provider: HttpProvider)
     try:
         there = asyncio.run_coroutine_threadsafe(heard(provider), elsewhere)
         assert TextChunk("Hel") in await asyncio.wrap_future(there)
-        assert len(provider._sessions) == 2
+        assert len(provider._connections._locals) == 2
         await provider.close()
-        assert provider._sessions == {}
+        assert provider._connections._locals == {}
     finally:
         elsewhere.call_soon_threadsafe(elsewhere.stop)
         await asyncio.to_thread(thread.join)
@@ -569,9 +579,9 @@ async def test_a_session_belongs_to_its_loop(host: Host, provider: HttpProvider)
 
 def test_importing_loads_no_aiohttp() -> None:
     code = (
-        "import sys, bestchat_server_ext.adapters.provider_http as lane, "
-        "bestchat_server_ext.adapters.endpoint_configured\n"
-        "lane.HttpProvider('a', None)\n"
+        "import sys, bestchat_server_ext.adapters.provider_http as lane\n"
+        "from bestchat_server_ext.core.catalog import ProviderFacts\n"
+        "lane.HttpProvider(ProviderFacts('a', 'A', 'openai'), None)\n"
         "assert 'aiohttp' not in sys.modules"
     )
     root = Path(__file__).parents[2]
@@ -591,26 +601,28 @@ async def listed(provider: HttpProvider) -> Sequence[ModelFacts]:
         await provider.close()
 
 
-async def test_listed_models_are_merged_with_what_is_known(host: Host) -> None:
+async def test_the_models_that_a_server_lists(host: Host) -> None:
     body = {
         "data": [
             {"id": "org/new", "max_model_len": 77, "owned_by": "x"},
             {"id": "large", "context_length": 2000},
+            {"id": f"named-{KEY}"},
         ]
     }
     host.behave = lambda call: call.answer(200, json.dumps(body).encode())
-    assert await listed(made(host, catalog=(HIDDEN, LARGE))) == (
-        ModelFacts("openai/large", window=2000, tools=True),
+    assert await listed(made(host, known=KnownModels((HIDDEN, LARGE)))) == [
         ModelFacts("openai/org/new", window=77),
-    )
+        ModelFacts("openai/large", window=2000),
+    ]
     (call,) = host.calls
     assert call.line == "GET /v1/models HTTP/1.1"
     assert call.headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_a_server_that_may_not_be_asked_is_not_asked(host: Host) -> None:
-    provider = made(host, catalog=lambda: [LARGE], lists_models=False)
-    assert await listed(provider) == (LARGE,)
+async def test_a_server_that_has_no_list_is_not_asked(host: Host) -> None:
+    facts = msgspec.structs.replace(OPENAI, list_path=None)
+    provider = made(host, known=KnownModels(lambda: [LARGE]), facts=facts)
+    assert await listed(provider) == [LARGE]
     assert host.calls == []
 
 
@@ -632,7 +644,7 @@ async def test_no_list_is_an_error(
 
 
 async def test_a_model_outside_of_a_closed_catalog_is_refused_unasked(host: Host) -> None:
-    provider = made(host, catalog=(HIDDEN,), only_known=True)
+    provider = made(host, known=KnownModels((HIDDEN,)), only_known=True)
     error = await failure(provider)
     assert isinstance(error, errors.ModelNotFound)
     assert "hidden" in error.info.hint
@@ -640,29 +652,13 @@ async def test_a_model_outside_of_a_closed_catalog_is_refused_unasked(host: Host
     await provider.close()
 
 
-def test_facts_come_from_the_catalog_or_are_unknown() -> None:
-    endpoint = at("http://127.0.0.1:9/v1")
-    provider = HttpProvider("openai", endpoint, (LARGE,))
+def test_facts_are_those_that_are_known() -> None:
+    provider = HttpProvider(OPENAI, FixedEndpoint("http://127.0.0.1:9/v1"), KnownModels((LARGE,)))
     assert provider.facts("large") == LARGE
     assert provider.facts("other") == ModelFacts("openai/other", known=False)
 
 
-async def test_a_key_that_is_set_later_counts() -> None:
-    environ = {"OPENAI_API_KEY": ""}
-    endpoint = ConfiguredEndpoint(
-        EnvSecrets(environ),
-        url_name="OPENAI_BASE_URL",
-        key_name="OPENAI_API_KEY",
-        default_url="http://127.0.0.1:9/v1",
-        label="OpenAI",
-    )
-    with pytest.raises(errors.MissingKey):
-        await endpoint.address()
-    environ["OPENAI_API_KEY"] = KEY
-    assert (await endpoint.address()).key == KEY
-
-
 def test_a_key_that_comes_back_in_other_letters_is_recognised() -> None:
     shouted = errors.ProviderError(f"No such key: {KEY.upper()}", hint=f"Is it {KEY.lower()}?")
-    quiet = str(failures.scrubbed(shouted, KEY))
+    quiet = str(scrubbed(shouted, KEY))
     assert KEY.lower() not in quiet.lower()

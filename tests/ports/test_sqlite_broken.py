@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bestchat_server_ext.adapters.storage_sql import file_care, open_database
+from bestchat_server_ext.adapters.storage_sql import file_asides, file_care, open_database
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import Unavailable
 from bestchat_server_ext.core.ids import LOCAL_OWNER
@@ -182,7 +182,7 @@ async def test_a_broken_file_is_not_taken_away_from_those_who_use_it(
     child = start_child(HOLD, path)
     child.expect("open")
     spoil(path, 100, 3996)
-    monkeypatch.setattr(file_care, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(file_asides, "BUSY_SECONDS", 0.1)
     with pytest.raises(Unavailable, match="other processes have it open"):
         await open_database(path)
     assert asides(tmp_path) == []
@@ -203,12 +203,23 @@ async def test_nor_from_this_process_itself(
     spoil_elsewhere = (
         "import os, sys; f = open(sys.argv[1], 'rb+'); f.seek(100); f.write(bytes(3996))"
     )
-    monkeypatch.setattr(file_care, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(file_asides, "BUSY_SECONDS", 0.1)
     assert subprocess_ok(spoil_elsewhere, path)
     with pytest.raises(Unavailable, match="other processes have it open"):
         await open_database(path)
     assert asides(tmp_path) == []
     await running.close()
+
+
+async def test_nor_where_nobody_can_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "chat.db"
+    path.write_text("Dear diary")
+    monkeypatch.setattr(file_asides, "_TRY_LOCK", "raise SystemError")
+    with pytest.raises(Unavailable, match="cannot be found out") as caught:
+        await open_database(path)
+    assert "other processes have it open," not in str(caught.value)
+    assert "move the file away" in caught.value.info.hint
+    assert asides(tmp_path) == []
 
 
 def subprocess_ok(code: str, path: Path) -> bool:
@@ -304,3 +315,25 @@ async def test_what_may_not_be_written_is_refused_and_left(
     text, hint = told
     assert str(path) in text
     assert "data_dir" in hint
+
+
+async def test_a_transaction_that_was_cut_off_does_not_make_a_file_somebody_elses(
+    tmp_path: Path, make_file: MakeFile, start_child: StartChild
+) -> None:
+    """The schema that is half written counts for nothing before it is opened in earnest."""
+    path = tmp_path / "chat.db"
+    state = await make_file(path)
+    child = start_child(
+        "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "file.execute('PRAGMA journal_mode=DELETE'); file.execute('PRAGMA cache_size=2'); "
+        "file.execute('BEGIN'); file.execute('DELETE FROM alembic_version'); "
+        "file.execute('CREATE TABLE half AS SELECT randomblob(90000) AS page'); "
+        "os.kill(os.getpid(), 9)",
+        path,
+    )
+    child.process.wait()
+    assert (tmp_path / "chat.db-journal").stat().st_size
+    database = await open_database(path)
+    assert await database.storage.load(state.conversation.id) == state
+    await database.close()
+    assert asides(tmp_path) == []

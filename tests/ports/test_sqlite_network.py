@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bestchat_server_ext.adapters.storage_sql import file_care, opening
+from bestchat_server_ext.adapters.storage_sql import file_care, file_locks, opening
 from bestchat_server_ext.adapters.storage_sql.file_system import (
     Mount,
     find_mount,
@@ -231,7 +231,7 @@ async def test_without_locks_it_is_refused(
     def fail(_folder: Path) -> None:
         raise OSError(number, "No locks available")
 
-    monkeypatch.setattr(file_care, "_try_lock", fail)
+    monkeypatch.setattr(file_locks, "_try_lock", fail)
     with pytest.raises(Unavailable, match="does not lock files") as caught:
         await open_sqlite(tmp_path / "chat.db", find=on_nfs)
     assert "data_dir" in caught.value.info.hint
@@ -242,7 +242,7 @@ def test_a_full_disk_is_not_taken_for_missing_locks(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(Unavailable, match=r"disk of .* is full"):
-        file_care.require_locks(tmp_path / "chat.db", fail)
+        file_locks.require_locks(tmp_path / "chat.db", fail)
 
 
 async def test_where_a_log_cannot_be_had_it_goes_without(

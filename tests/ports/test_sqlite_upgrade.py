@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alembic import op
 
-from bestchat_server_ext.adapters.storage_sql import file_care, open_database
+from bestchat_server_ext.adapters.storage_sql import file_locks, open_database
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import Unavailable
@@ -53,8 +53,8 @@ event.listen(Engine, "before_cursor_execute", watch)
 """
 
 IN_THE_BACKUP = """
-from bestchat_server_ext.adapters.storage_sql import file_care
-file_care._sync = lambda path: stop()
+from bestchat_server_ext.adapters.storage_sql import file_copies
+file_copies._sync = lambda path: stop()
 """
 
 
@@ -188,7 +188,7 @@ async def test_waiting_for_an_upgrade_has_an_end(
     await make_old_file(path)
     child = start_child(OPEN % IN_THE_BACKUP, path)
     child.expect("here")
-    monkeypatch.setattr(file_care, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(file_locks, "LOCK_SECONDS", 0.1)
     with pytest.raises(Unavailable, match="Another process has been at work") as caught:
         await open_database(path)
     assert "hangs" in caught.value.info.hint

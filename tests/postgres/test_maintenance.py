@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from bestchat_server_ext.adapters.storage_sql import (
+    DatabaseReport,
     backup_database,
     inspect_database,
     maintenance_postgres,
@@ -25,12 +30,24 @@ from bestchat_server_ext.adapters.storage_sql import (
     restore_database,
     upgrade_database,
 )
+from bestchat_server_ext.adapters.storage_sql.address import HASTY, PATIENT
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.postgres import run_once
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import InvalidRequest, NotFound, NotInstalled, Unavailable
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene, assert_same
+
+TO_0001 = (
+    "DROP INDEX ix_api_tokens_owner_created_at_id",
+    "ALTER TABLE api_tokens DROP COLUMN name",
+    "DROP TABLE usage_logs, provider_configs",
+    "ALTER TABLE turns DROP COLUMN fallback",
+    "UPDATE alembic_version SET version_num = '0001'",
+)
+"""The way back to the first schema."""
+
+COMMAND = "import sys; from bestchat_server_ext.command import main; sys.exit(main(sys.argv[1:]))"
 
 UPGRADE = """
 import sys
@@ -54,6 +71,14 @@ def programs(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert wheel.origin is not None
         folder = Path(wheel.origin).parent / "pginstall" / "bin"
         monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, where copies go if nobody says where."""
+    folder = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(folder)
+    return folder
 
 
 async def fill(url: str) -> ConversationState:
@@ -81,36 +106,35 @@ def execute(url: str, *statements: str) -> None:
     asyncio.run(run_once(url, work))
 
 
-def test_what_was_backed_up_comes_back(postgres_url: str, tmp_path: Path) -> None:
+def test_what_was_backed_up_comes_back(postgres_url: str, tmp_path: Path, folder: Path) -> None:
     state, copy = asyncio.run(fill(postgres_url)), tmp_path / "copies" / "copy.pgdump"
     assert backup_database(postgres_url, copy) == copy
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert list(copy.parent.iterdir()) == [copy]
     execute(postgres_url, "DELETE FROM conversations")
-    asyncio.run(fill(postgres_url))
-    assert restore_database(postgres_url, copy) is None
+    later = asyncio.run(fill(postgres_url))
+    kept = restore_database(postgres_url, copy)
     asyncio.run(require_same(postgres_url, state))
     assert inspect_database(postgres_url).conversations == 1
+    assert kept is not None
+    assert kept.name.startswith("bestchat-before-restore-20")
+    assert list(folder.iterdir()) == [kept]
+    restore_database(postgres_url, kept)
+    asyncio.run(require_same(postgres_url, later))
 
 
 def test_a_backup_fills_an_empty_database(
     postgres_url: str, empty_postgres_url: str, tmp_path: Path
 ) -> None:
     state = asyncio.run(fill(postgres_url))
-    restore_database(empty_postgres_url, backup_database(postgres_url, tmp_path / "copy"))
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    assert restore_database(empty_postgres_url, copy) is None, "nothing was there to be kept"
     asyncio.run(require_same(empty_postgres_url, state))
 
 
 def test_an_older_backup_is_upgraded(postgres_url: str, tmp_path: Path) -> None:
     state = asyncio.run(fill(postgres_url))
-    execute(
-        postgres_url,
-        "DROP INDEX ix_api_tokens_owner_created_at_id",
-        "ALTER TABLE api_tokens DROP COLUMN name",
-        "DROP TABLE usage_logs, provider_configs",
-        "ALTER TABLE turns DROP COLUMN fallback",
-        "UPDATE alembic_version SET version_num = '0001'",
-    )
+    execute(postgres_url, *TO_0001)
     copy = backup_database(postgres_url, tmp_path / "copy")
     assert upgrade_database(postgres_url) == HEAD
     restore_database(postgres_url, copy)
@@ -118,12 +142,13 @@ def test_an_older_backup_is_upgraded(postgres_url: str, tmp_path: Path) -> None:
     asyncio.run(require_same(postgres_url, state))
 
 
-def test_a_copy_is_dated_and_overwrites_nothing(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_copy_is_dated_and_overwrites_nothing(postgres_url: str, folder: Path) -> None:
+    left = [folder / "bestchat-2.pgdump.abc_1234.part", folder / "mine.part"]
+    for path in left:
+        path.touch()
+        os.utime(path, (1, 1))
     copy = backup_database(postgres_url)
-    assert copy.parent == tmp_path
+    assert set(folder.iterdir()) == {copy, left[1]}
     assert copy.name.startswith("bestchat-20")
     before = copy.read_bytes()
     with pytest.raises(InvalidRequest, match="there already"):
@@ -140,15 +165,26 @@ def test_what_is_no_backup_of_ours_changes_nothing(
     other.write_text("Dear diary")
     with pytest.raises(Unavailable, match="no backup of BestChat"):
         restore_database(postgres_url, other)
-    execute(empty_postgres_url, "CREATE TABLE diary (page TEXT)")
+    execute(
+        empty_postgres_url,
+        "CREATE TABLE diary (page TEXT)",
+        "CREATE TABLE alembic_version (version_num TEXT)",
+        f"INSERT INTO alembic_version VALUES ('{HEAD}')",
+    )
     given = maintenance_postgres.environment(empty_postgres_url)
     subprocess.run(
         ["pg_dump", "--format=custom", f"--file={other}"], env=os.environ | given, check=True
     )
     with pytest.raises(Unavailable, match="no backup of BestChat"):
         restore_database(postgres_url, other)
-    with pytest.raises(Unavailable, match="no tables of BestChat"):
+    with pytest.raises(Unavailable, match="another application"):
         backup_database(empty_postgres_url, tmp_path / "copy")
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    with pytest.raises(Unavailable, match="another application"):
+        restore_database(empty_postgres_url, copy)
+    execute(empty_postgres_url, "DROP TABLE alembic_version")
+    with pytest.raises(Unavailable, match="no tables of BestChat"):
+        backup_database(empty_postgres_url, tmp_path / "other copy")
     asyncio.run(require_same(postgres_url, state))
 
 
@@ -171,6 +207,118 @@ def test_a_restore_that_fails_leaves_everything(postgres_url: str, tmp_path: Pat
         restore_database(postgres_url, copy)
     assert "Nothing was changed" in caught.value.info.hint
     asyncio.run(require_same(postgres_url, state))
+
+
+def test_a_restore_waits_its_turn(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever upgrades has the tables for itself; and neither waits for ever."""
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    state = asyncio.run(fill(postgres_url))
+    hasty = replace(PATIENT, settings={**PATIENT.settings, "lock_timeout": "100ms"})
+    monkeypatch.setattr(maintenance_postgres, "PATIENT", hasty)
+
+    async def restore_beside_an_upgrade() -> None:
+        connection = await asyncpg.connect(postgres_url)
+        await connection.execute(f"SELECT pg_advisory_lock({maintenance_postgres._LOCK})")
+        try:
+            await asyncio.to_thread(restore_database, postgres_url, copy)
+        finally:
+            await connection.close()
+
+    with pytest.raises(Unavailable, match="lock timeout"):
+        asyncio.run(restore_beside_an_upgrade())
+    asyncio.run(require_same(postgres_url, state))
+
+
+def test_a_backup_that_cannot_be_upgraded_is_said_to_be_in_its_place(
+    postgres_url: str, tmp_path: Path, folder: Path
+) -> None:
+    state = asyncio.run(fill(postgres_url))
+    execute(postgres_url, *TO_0001)
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    assert upgrade_database(postgres_url) == HEAD
+    # Something of somebody else's has the name of an index that the upgrade makes.
+    execute(
+        postgres_url,
+        "DROP INDEX ix_api_tokens_owner_created_at_id",
+        "CREATE TABLE ix_api_tokens_owner_created_at_id (x INT)",
+    )
+    with pytest.raises(Unavailable, match=f"{copy} is in its place, but not upgraded") as caught:
+        restore_database(postgres_url, copy)
+    assert "Nothing was changed" not in str(caught.value)
+    assert "bestchat db upgrade" in caught.value.info.hint
+    (kept,) = folder.iterdir()
+    assert str(kept) in caught.value.info.hint
+    execute(postgres_url, "DROP TABLE ix_api_tokens_owner_created_at_id")
+    assert upgrade_database(postgres_url) == HEAD
+    asyncio.run(require_same(postgres_url, state))
+
+
+SLOW_PSQL = """#!/bin/sh
+echo begun > "$BEGUN"
+read go < "$PIPE"
+exec "$REAL_PSQL" "$@"
+"""
+
+
+def test_ctrl_c_does_not_stop_what_is_being_committed(
+    postgres_url: str, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = asyncio.run(fill(postgres_url))
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    execute(postgres_url, "DELETE FROM conversations")
+    real, pipe, program = shutil.which("psql"), tmp_path / "pipe", tmp_path / "bin" / "psql"
+    assert real is not None
+    os.mkfifo(pipe)
+    go = os.open(pipe, os.O_RDWR)  # at both ends, so that nothing waits for a reader that is gone
+    program.parent.mkdir()
+    program.write_text(SLOW_PSQL)
+    program.chmod(0o755)
+    os.mkfifo(tmp_path / "begun")
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    variables = {
+        "BEGUN": str(tmp_path / "begun"),
+        "PIPE": str(pipe),
+        "REAL_PSQL": real,
+        "BESTCHAT_DATABASE_URL": postgres_url,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "db", "restore", str(copy), "--yes"],
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert (tmp_path / "begun").read_text() == "begun\n"
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does
+    assert command.stderr is not None
+    while "finishing what was begun" not in (line := command.stderr.readline()):
+        assert line, command.communicate()
+    os.write(go, b"go\n")
+    said, complaints = command.communicate()
+    os.close(go)
+    assert command.returncode == 0, complaints
+    assert f"was restored from {copy}" in said
+    (kept,) = folder.iterdir()
+    assert f"is kept as {kept}" in said
+    asyncio.run(require_same(postgres_url, state))
+
+
+def test_ctrl_c_stops_what_only_reads(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nkill -INT $$\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    with pytest.raises(Unavailable, match="pg_dump was stopped") as caught:
+        backup_database(postgres_url, tmp_path / "copy")
+    assert "Nothing was changed" in caught.value.info.hint
+    assert not list(tmp_path.glob("copy*"))
 
 
 def with_password(url: str, password: str) -> str:
@@ -304,6 +452,13 @@ def test_what_is_not_for_this_version_is_not_upgraded(empty_postgres_url: str) -
     with pytest.raises(Unavailable, match="another application"):
         upgrade_database(empty_postgres_url)
     assert "another application" in inspect_database(empty_postgres_url).integrity
+    for stranger in ("0012", f"{HEAD}0"):  # other applications count their revisions, too
+        execute(empty_postgres_url, f"UPDATE alembic_version SET version_num = '{stranger}'")
+        with pytest.raises(Unavailable, match="another application"):
+            upgrade_database(empty_postgres_url)
+    execute(empty_postgres_url, "CREATE TABLE conversations (id INT)")
+    with pytest.raises(Unavailable, match="another application"):
+        upgrade_database(empty_postgres_url)
     execute(empty_postgres_url, "UPDATE alembic_version SET version_num = '0100'")
     with pytest.raises(Unavailable, match="newer version"):
         upgrade_database(empty_postgres_url)
@@ -330,3 +485,50 @@ def test_a_report_of_what_cannot_be_reached_says_why() -> None:
     assert (report.exists, report.label) == (False, "127.0.0.1:9/chat")
     assert "127.0.0.1:9/chat" in report.integrity
     assert "s3cret" not in repr(report)
+
+
+def test_a_report_tells_what_is_not_permitted_from_what_is_not_there(postgres_url: str) -> None:
+    parts, name = urlsplit(postgres_url), f"stranger_{secrets.token_hex(4)}"
+    host = parts.netloc.rpartition("@")[2]
+    execute(postgres_url, f"CREATE ROLE {name} LOGIN PASSWORD 's3cret'")
+    try:
+        report = inspect_database(parts._replace(netloc=f"{name}:s3cret@{host}").geturl())
+    finally:
+        execute(postgres_url, f"DROP ROLE {name}")
+    assert (report.exists, report.writable, report.revision) == (True, True, "")
+    assert "does not allow this user" in report.integrity
+    assert "rights of the user" in report.advice
+
+
+def test_a_report_waits_for_nobody(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"lock_timeout": "100ms"}
+    hasty = replace(HASTY, settings={**HASTY.settings, **limits})
+    assert HASTY.seconds == 5
+    monkeypatch.setattr(maintenance_postgres, "HASTY", hasty)
+    sign = "&" if "?" in postgres_url else "?"
+
+    async def inspect_what_is_locked() -> DatabaseReport:
+        connection = await asyncpg.connect(postgres_url)
+        await connection.execute("BEGIN; LOCK TABLE conversations")
+        try:
+            url = f"{postgres_url}{sign}lock_timeout=60s"
+            return await asyncio.to_thread(inspect_database, url)
+        finally:
+            await connection.close()
+
+    report = asyncio.run(inspect_what_is_locked())
+    assert report.exists
+    assert "somebody else's transaction" in report.integrity
+    assert report.server_version
+
+
+def test_limits_for_chats_do_not_hold_for_what_takes_its_time(postgres_url: str) -> None:
+    sign = "&" if "?" in postgres_url else "?"
+    url = f"{postgres_url}{sign}statement_timeout=50ms&lock_timeout=50ms"
+
+    def limits(connection: Any) -> tuple[str, ...]:
+        connection.execute(text("SELECT pg_sleep(0.1)"))
+        names = ("statement_timeout", "lock_timeout")
+        return tuple(connection.execute(text(f"SHOW {name}")).scalar_one() for name in names)
+
+    assert asyncio.run(run_once(url, limits)) == ("0", "1min")

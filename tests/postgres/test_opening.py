@@ -10,17 +10,27 @@ import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import Connection
 
-from bestchat_server_ext.adapters.storage_sql import open_database
-from bestchat_server_ext.adapters.storage_sql.address import parse
+from bestchat_server_ext.adapters.storage_sql import (
+    inspect_database,
+    maintenance_postgres,
+    open_database,
+)
+from bestchat_server_ext.adapters.storage_sql.address import HASTY, parse
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
-from bestchat_server_ext.adapters.storage_sql.postgres import run_once
+from bestchat_server_ext.adapters.storage_sql.postgres import open_postgres, run_once
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest, Unavailable
-from bestchat_server_ext.core.ids import LOCAL_OWNER
+from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
+from bestchat_server_ext.ports.storage import Claim, PartialText
+from bestchat_server_ext.testing.clock import ManualClock
+from bestchat_server_ext.testing.port_suites.scene import Scene
 
 CANARY = "canary-9f3b"
 Doorman = Callable[[str, str], Awaitable[str]]
@@ -136,6 +146,67 @@ async def test_a_newer_schema_of_the_same_major_version_is_opened(postgres_url: 
     await database.close()
 
 
+async def test_another_applications_revisions_are_not_taken_for_ours(
+    empty_postgres_url: str,
+) -> None:
+    def make(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0012')")
+
+    await run_once(empty_postgres_url, make)
+    error = await refusal(empty_postgres_url)
+    assert "another application" in error.info.text
+    assert "database_url" in error.info.hint
+
+
+# Clocks.
+
+
+def shifted(seconds: float) -> Callable[[], datetime]:
+    """A machine's clock that is wrong."""
+    return lambda: datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("wrong", [300, -300])
+async def test_leases_are_kept_by_the_servers_clock(postgres_url: str, wrong: float) -> None:
+    theirs = shifted(wrong)
+    right, other = (
+        await open_postgres(postgres_url, 2),
+        await open_postgres(postgres_url, 2, now=theirs),
+    )
+    assert right.notices == ()
+    (notice,) = other.notices
+    assert f"300 seconds {'ahead of' if wrong > 0 else 'behind'} that of" in notice
+    lease, clock = timedelta(seconds=60), ManualClock()
+    for mine, here, yours, there in (
+        (right.storage, shifted(0), other.storage, theirs),
+        (other.storage, theirs, right.storage, shifted(0)),
+    ):
+        scene = Scene(clock, OwnerId("ada"))
+        await mine.append(scene.id, [scene.created()], here())
+        begun = scene.begin()
+        claim = Claim(begun.turn_id, "one", here() + lease)
+        held = (await mine.append(scene.id, begun.events, here(), claim=claim)).lease
+        assert held is not None
+        assert await yours.seize_expired(there(), "two", there() + lease) == []
+        assert await mine.renew([PartialText(held, None)], here() + 2 * lease) == ()
+        assert await yours.seize_expired(there() + lease, "two", there() + lease) == []
+        (seized,) = await yours.seize_expired(there() + 2 * lease, "two", there() + 3 * lease)
+        # It holds by the clock of the one that lost it, too.
+        assert await mine.seize_expired(here() + 2 * lease, "one", here() + 3 * lease) == []
+        assert seized.turn_id == begun.turn_id
+    await right.close()
+    await other.close()
+
+
+async def test_a_report_says_that_clocks_differ(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance_postgres, "utc_now", shifted(-30))
+    (notice,) = (await asyncio.to_thread(inspect_database, postgres_url)).notices
+    assert "30 seconds behind" in notice
+
+
 # Nobody there, or nobody who lets us in.
 
 
@@ -185,7 +256,11 @@ async def test_who_is_not_let_in_is_told_why(
     advice: str,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    error = await refusal(await doorman(code, message))
+    url = await doorman(code, message)
+    error = await refusal(url)
+    report = await asyncio.to_thread(inspect_database, url)
+    assert (report.exists, report.integrity) == (True, error.info.text)
+    assert report.advice == error.info.hint
     assert isinstance(error, Unavailable)
     assert complaint in error.info.text
     assert "127.0.0.1" in error.info.text
@@ -197,6 +272,16 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(doorman: Doorman)
     error = await refusal(f"{await doorman('', '')}?connect_timeout=0.1")
     assert isinstance(error, Unavailable)
     assert "no answer in time" in error.info.text
+
+
+async def test_nor_is_it_by_whoever_only_looks(
+    doorman: Doorman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance_postgres, "HASTY", replace(HASTY, seconds=0.1))
+    url = f"{await doorman('', '')}?connect_timeout=600"
+    report = await asyncio.to_thread(inspect_database, url)
+    assert not report.exists
+    assert "did not answer in time" in report.integrity
 
 
 @pytest.mark.parametrize("place", ["127.0.0.1:1", "nowhere.invalid"])

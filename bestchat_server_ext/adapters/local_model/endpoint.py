@@ -13,6 +13,7 @@ from bestchat_server_ext.adapters.local_model import weights
 from bestchat_server_ext.adapters.local_model.process import Child
 from bestchat_server_ext.adapters.local_model.threads import thread_count
 from bestchat_server_ext.core.errors import ModelNotFound, NotInstalled, Unavailable
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import ModelFacts
 from bestchat_server_ext.ports.endpoint import Address
 
@@ -65,7 +66,7 @@ class LocalModelEndpoint:
         """Number of the child process, if one was started."""
         return None if self._child is None else self._child.pid
 
-    async def address(self) -> Address:
+    async def address(self, owner: OwnerId | None = None) -> Address:  # noqa: ARG002  all share it
         """Where the server is; starts it first if need be.
 
         Raises:
@@ -76,6 +77,14 @@ class LocalModelEndpoint:
         if self._address is not None and self._child is not None and self._child.alive:
             return self._address
         return await asyncio.to_thread(self._start)
+
+    async def renewed(
+        self,
+        refused: Address,  # noqa: ARG002  it was made here
+        owner: OwnerId | None = None,  # noqa: ARG002  likewise
+    ) -> Address | None:
+        """None: whoever has the address has the right key."""
+        return None
 
     async def close(self) -> None:
         """Stop the child, within two seconds; nothing starts any more."""

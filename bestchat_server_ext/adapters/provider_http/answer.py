@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bestchat_server_ext.adapters.provider_http.failures import BODY_LIMIT, read_up_to
+from bestchat_server_ext.adapters.provider_http.pacing import Pacer
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.models import Chunk
-from bestchat_server_ext.core.wire.openai import OpenAIDecoder, error_of
+from bestchat_server_ext.core.wire.lane import Lane
 
 if TYPE_CHECKING:
     import aiohttp
@@ -18,18 +20,23 @@ _TAIL_SECONDS = 0.05
 """How long to wait for the end of a body behind the end marker: a connection whose body was read
 to its end serves the next request, which saves the time of a TLS handshake."""
 
+_PAGE, _JSON = frozenset({b"<"}), frozenset({b"<", b"{", b"["})
+"""How bodies begin that are no stream: of a format that is JSON itself, and of any other."""
+
 
 class Answer:
     """Reads one streamed answer."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, lane: Lane, pacer: Pacer) -> None:
         """Begin at the start of a response's body."""
         import aiohttp
 
         self._response = response
         self._content = response.content
         self._cut = aiohttp.ClientPayloadError
-        self._decoder = OpenAIDecoder()
+        self._lane = lane
+        self._pacer = pacer
+        self._decoder = lane.decoder()
         self._begun = False
         self._ended = False
 
@@ -51,7 +58,7 @@ class Answer:
         if decoder.error is not None:
             raise decoder.error
         if not (decoder.done or decoder.finished):
-            raise errors.ProviderError("The provider's answer broke off.", hint="Try again.")
+            raise errors.ProviderUnavailable("The provider's answer broke off.", hint="Try again.")
         return []
 
     async def drain(self) -> None:
@@ -63,21 +70,47 @@ class Answer:
 
     async def _data(self) -> bytes:
         """What has arrived; nothing at the end of the body, however that came about."""
+        if self._begun and not (self._decoder.finished or self._decoder.done):
+            self._wait_for_more()
         try:
-            data = await self._content.readany()
+            data = await self._everything()
         except self._cut:
             # The public way to the bytes that came before the cut would raise again.
             data = self._content._read_nowait(-1)  # noqa: SLF001
         if not self._begun and data.strip():
             self._begun = True
-            if data.lstrip()[:1] in {b"{", b"[", b"<"}:
+            stream = self._lane.accept == "text/event-stream"
+            if data.lstrip()[:1] in (_JSON if stream else _PAGE):
                 raise await self._document(data)
         return data
+
+    async def _everything(self) -> bytes:
+        """All that is there, once something is.
+
+        A packet can hold many pieces of a body, and a piece is a token. aiohttp goes to the parser
+        and to the connection behind every one that it takes out, which costs as much as decoding
+        it; so they are joined in its buffer first. Should that be elsewhere one day, it is only
+        slower.
+        """
+        content = self._content
+        first = await content.read(1)
+        pieces = getattr(content, "_buffer", None)
+        if isinstance(pieces, deque) and len(pieces) > 1:
+            joined = b"".join(pieces)
+            pieces.clear()
+            pieces.append(joined)
+        return first + content.read_nowait() if first else first
+
+    def _wait_for_more(self) -> None:
+        """Let packets gather. At the end of a body, the connection may serve somebody else."""
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            self._pacer.hold(connection.transport)
 
     async def _document(self, head: bytes) -> errors.ProviderError:
         """What to say of a body that is not a stream."""
         body = head + await read_up_to(self._response, BODY_LIMIT)
-        said = error_of(self._response.status, body)
+        said = self._lane.error_of(self._response.status, body)
         if said.info.text.startswith("The provider says"):
             return said
         return errors.ProviderError(

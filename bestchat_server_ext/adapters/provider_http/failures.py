@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +14,7 @@ import msgspec
 
 from bestchat_server_ext.adapters.provider_http.address import host
 from bestchat_server_ext.core import errors
-from bestchat_server_ext.core.wire.openai import error_of
+from bestchat_server_ext.core.wire.lane import Lane
 
 if TYPE_CHECKING:
     import aiohttp
@@ -24,8 +23,12 @@ BODY_LIMIT = 64 * 1024
 """Bytes that are read of a refusal."""
 _BODY_SECONDS = 5.0
 """How long to wait for the body of a refusal."""
-_SHORTEST_START = 4
-"""Characters; the beginning of a key that is this long is recognised at the end of a text."""
+_AUTHORITY_HINT = (
+    "If your network has a certificate authority of its own, set SSL_CERT_FILE to a file that "
+    "holds its certificate, before Jupyter is started."
+)
+_SERVERS_FAULT = 500
+"""Statuses from here on blame the server, not the request."""
 
 
 def client_error() -> type[Exception]:
@@ -35,11 +38,12 @@ def client_error() -> type[Exception]:
     return aiohttp.ClientError
 
 
-async def refusal(response: aiohttp.ClientResponse, place: str) -> errors.ProviderError:
+async def refusal(response: aiohttp.ClientResponse, lane: Lane, place: str) -> errors.ProviderError:
     """The error behind a response that is no success.
 
     Args:
         response: the response, its body not read yet.
+        lane: the format that the server speaks.
         place: what to call the server.
     """
     status = response.status
@@ -52,7 +56,7 @@ async def refusal(response: aiohttp.ClientResponse, place: str) -> errors.Provid
     body = await read_up_to(response, BODY_LIMIT)
     there = _date(response.headers.get("Date"))
     wait = _seconds(response.headers.get("Retry-After"), there or datetime.now(UTC))
-    return error_of(status, body, wait)
+    return lane.error_of(status, body, wait)
 
 
 async def read_up_to(response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -69,17 +73,20 @@ def failure(error: Exception, place: str) -> errors.ProviderError:
     """The error behind an exception of aiohttp or of the operating system."""
     import aiohttp
 
+    kind: type[errors.ProviderError] = errors.ProviderUnavailable  # it may pass
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            text = f"The certificate of {place} cannot be verified."
-            hint = "If your network has a certificate authority of its own, set SSL_CERT_FILE."
+            kind, text = errors.ProviderError, f"The certificate of {place} cannot be verified."
+            hint = _AUTHORITY_HINT
         case aiohttp.ClientSSLError():
-            text = f"No secure connection to {place} could be made."
+            kind, text = errors.ProviderError, f"No secure connection to {place} could be made."
             hint = "Check whether its URL begins with http:// or https://."
         case aiohttp.ClientConnectorDNSError():
             text = f"The name of {place} is not known on this network."
             hint = "Check the URL, and whether this machine is on the network."
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            if isinstance(error, aiohttp.ClientHttpProxyError) and error.status < _SERVERS_FAULT:
+                kind = errors.ProviderError
             text = f"The proxy on the way to {place} does not let the request through."
             hint = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
         case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
@@ -91,36 +98,12 @@ def failure(error: Exception, place: str) -> errors.ProviderError:
         case OSError() | aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
             text, hint = f"The connection to {place} broke.", "Try again."
         case msgspec.DecodeError() | aiohttp.ClientResponseError():
-            text = f"{place} answered with something that cannot be read."
+            kind, text = errors.ProviderError, f"{place} answered with something unreadable."
             hint = "Check its URL; usually it ends in /v1."
         case _:
-            text = f"No request can be sent to {place}."
+            kind, text = errors.ProviderError, f"No request can be sent to {place}."
             hint = "Check its URL (https://host/v1) and its key for characters that do not belong."
-    return errors.ProviderError(text, hint=hint)
-
-
-def scrubbed(error: errors.ChatError, key: str | None) -> errors.ChatError:
-    """The error without the key, should the provider have repeated it."""
-    if key:
-        text, hint = _without(key, error.info.text), _without(key, error.info.hint)
-        error.info = msgspec.structs.replace(error.info, text=text, hint=hint)
-        error.args = (text,)
-    return error
-
-
-def tells(key: str | None, text: str) -> bool:
-    """Whether a text holds the key."""
-    return bool(key) and _without(key or "", text) != text
-
-
-def _without(key: str, text: str) -> str:
-    # In any case of letters: the name of a host, for one, comes back in small ones.
-    text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
-    for length in range(len(key) - 1, _SHORTEST_START - 1, -1):
-        # A text that was cut to its greatest length may end in the middle of the key.
-        if text.endswith(key[:length]):
-            return text[:-length] + "***"
-    return text
+    return kind(text, hint=hint)
 
 
 def _seconds(header: str | None, now: datetime) -> float | None:

@@ -3,7 +3,10 @@
     database      what `open_database` gives
     opening       a file becomes a database: folder, mode, write-ahead log, newest schema
     revision      which revision a file has, and whether this version may open it
-    file_care     what is done to a file from outside: lock, copy, keep aside
+    file_care     files found, made and looked at from outside
+    file_locks    who may prepare a file
+    file_copies   copies of a file, complete or not there at all
+    file_asides   broken files, kept under another name
     file_system   whether a path lies on a network file system
     maintenance   upgrade, backup, restore, inspection; one module beside it for each database
     report        what inspecting gives
@@ -13,6 +16,7 @@
     sqlite        transactions on a file, in threads
     postgres      transactions on a server, over a pool; opening such a database
     address       a PostgreSQL URL: read, and dialled
+    clocks        how far a server's clock is from this machine's
     failures      PostgreSQL's errors turned into ours
     tables        what is stored, and under which index it is found again
     rows          rows to values and back
@@ -37,11 +41,11 @@ from bestchat_server_ext.adapters.storage_sql.database import Database
 from bestchat_server_ext.adapters.storage_sql.maintenance import (
     backup_database,
     inspect_database,
+    postgres_libraries,
     restore_database,
     upgrade_database,
 )
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
-from bestchat_server_ext.core.errors import NotInstalled
 
 __all__ = [
     "Database",
@@ -78,11 +82,7 @@ def _load_sqlite() -> Callable[[Path], Awaitable[Database]]:
 
 
 def _load_postgres() -> Callable[[str, int], Awaitable[Database]]:
-    try:
+    with postgres_libraries():
         from bestchat_server_ext.adapters.storage_sql.postgres import open_postgres
-    except ModuleNotFoundError as error:
-        raise NotInstalled(
-            f"PostgreSQL needs {error.name}, which is not installed here.",
-            hint='Run: pip install "bestchat[team]"',
-        ) from error
+
     return open_postgres

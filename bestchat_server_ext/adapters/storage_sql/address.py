@@ -1,7 +1,8 @@
 """A PostgreSQL URL: checked, called by a name without secrets in it, and dialled.
 
 asyncpg takes libpq's URLs: several hosts, `sslmode` and its certificates, `passfile`, `service`,
-`target_session_attrs`, and settings of the session. What stands in the URL wins over ours.
+`target_session_attrs`, and settings of the session. What stands in the URL wins over
+ours, as a rule.
 
 A password may hold anything. One with `@`, `/`, `#` or `?` in it that was not percent-encoded
 makes a URL in which other parts are pieces of the password, so such URLs are refused without
@@ -10,6 +11,7 @@ being quoted, and the parser's own complaints, which quote, are dropped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
@@ -20,26 +22,6 @@ from bestchat_server_ext.core.errors import InvalidRequest
 
 CONNECT_SECONDS = 5
 """How long a new connection may take, unless the URL's `connect_timeout` says otherwise."""
-
-SESSION = {
-    "application_name": "bestchat",
-    "statement_timeout": "15s",
-    "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "30s",
-    # Our queries are short: compiling one takes longer than running it.
-    "jit": "off",
-}
-"""Settings of every session. The limits hold where a client has gone without saying so."""
-
-PATIENT = SESSION | {
-    "statement_timeout": "0",
-    "lock_timeout": "60s",
-    "idle_in_transaction_session_timeout": "0",
-}
-"""Likewise for work that takes its time, as a change of the schema does."""
-
-_SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
-_FORM = "It looks like postgresql://user:password@host:5432/database"
 
 
 @dataclass(frozen=True)
@@ -54,6 +36,64 @@ class Address:
     """The settings that the URL makes itself."""
     seconds: float = CONNECT_SECONDS
     """How long a new connection may take."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """How patient the two sides are with each other."""
+
+    settings: Mapping[str, str]
+    """What the server is told."""
+    seconds: float | None
+    """How long a transaction may take as a whole; more than the server allows for any one
+    statement, so that this only ends what hangs because the network lost the server's answers."""
+    firm: bool = False
+    """Whether its limits win over those that stand in the URL, which were meant for chats."""
+
+    def for_address(self, address: Address) -> dict[str, str]:
+        """Its settings, beside those that the URL makes itself."""
+        firm = _LIMITS if self.firm else frozenset[str]()
+        return {
+            name: value
+            for name, value in self.settings.items()
+            if name in firm or name not in address.given
+        }
+
+
+SESSION = Session(
+    {
+        "application_name": "bestchat",
+        "statement_timeout": "15s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "30s",
+        # Our queries are short: compiling one takes longer than running it.
+        "jit": "off",
+    },
+    seconds=25,
+)
+"""Of every connection. The limits hold where a client has gone without saying so."""
+
+PATIENT = Session(
+    {
+        **SESSION.settings,
+        "statement_timeout": "0",
+        "lock_timeout": "60s",
+        "idle_in_transaction_session_timeout": "0",
+    },
+    seconds=None,
+    firm=True,
+)
+"""For work that takes its time, as a change of the schema does."""
+
+HASTY = Session(
+    {**SESSION.settings, "statement_timeout": "4s", "lock_timeout": "2s"}, seconds=5, firm=True
+)
+"""For a look, of which somebody waits for the outcome."""
+
+_LIMITS = frozenset(name for name in SESSION.settings if name.endswith("_timeout"))
+
+_SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
+_FORM = "It looks like postgresql://user:password@host:5432/database"
 
 
 def parse(url: str) -> Address:
@@ -97,14 +137,14 @@ def _unreadable() -> InvalidRequest:
     )
 
 
-async def dial(address: Address, session: dict[str, str]) -> asyncpg.Connection:
+async def dial(address: Address, session: Session) -> asyncpg.Connection:
     """Open one connection.
 
     Raises:
         InvalidRequest: the URL cannot be used.
         Unavailable: nobody answers there, or does not let us in.
     """
-    settings = {name: value for name, value in session.items() if name not in address.given}
+    settings = session.for_address(address)
     try:
         return await asyncpg.connect(address.url, timeout=address.seconds, server_settings=settings)
     except ValueError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bestchat_server_ext.ports.provider_configs import ProviderConfigs
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.ports.tokens import TokenStore
+from bestchat_server_ext.ports.usage import UsageStore
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Database:
     Attributes:
         storage: its conversations.
         tokens: its tokens.
+        provider_configs: what is set for providers.
+        usage: what was spent.
         close: lets go of all connections. May be called twice; whoever uses the database
             afterwards gets `Unavailable`.
         label: what it is called in front of people; never with a password in it.
@@ -24,6 +28,8 @@ class Database:
 
     storage: Storage
     tokens: TokenStore
+    provider_configs: ProviderConfigs
+    usage: UsageStore
     close: Callable[[], Awaitable[None]]
     label: str = ""
     notices: tuple[str, ...] = ()

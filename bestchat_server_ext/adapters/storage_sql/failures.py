@@ -97,6 +97,12 @@ def not_connected(label: str, error: Exception) -> Unavailable:
     )
 
 
+def has_answered(error: ChatError) -> bool:
+    """Whether a server is there, as opposed to one that lets us in and does what we ask for."""
+    state = state_of(error.__cause__)
+    return bool(state) and not state.startswith("08")
+
+
 def translated(error: Exception, label: str) -> ChatError:
     """What went wrong in a transaction."""
     state = state_of(error)

@@ -8,7 +8,8 @@ What they need is loaded when they are called.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
@@ -37,10 +38,10 @@ def upgrade_database(place: Path | str) -> str:
         from bestchat_server_ext.adapters.storage_sql.opening import prepare
 
         return prepare(place).revision
-    _require_driver()
-    from bestchat_server_ext.adapters.storage_sql.maintenance_postgres import upgrade
+    with postgres_libraries():
+        from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
 
-    return upgrade(place)
+    return maintenance_postgres.upgrade(place)
 
 
 def backup_database(place: Path | str, target: Path | None = None) -> Path:
@@ -61,36 +62,37 @@ def backup_database(place: Path | str, target: Path | None = None) -> Path:
         from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import backup
 
         return backup(place, target)
-    _require_driver()
-    from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+    with postgres_libraries():
+        from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
 
     return maintenance_postgres.backup(place, target)
 
 
 def restore_database(place: Path | str, source: Path) -> Path | None:
-    """Put a backup in the place of a database, and upgrade it; all of it, or nothing is changed.
+    """Put a backup in the place of a database, all of it or nothing, and upgrade it.
 
-    Processes that have an SQLite database open go on with what was restored.
+    An SQLite backup is upgraded before it takes its place; one of PostgreSQL afterwards. Processes
+    that have an SQLite database open go on with what was restored.
 
     Returns:
         Where what was there before is kept: of SQLite, a copy in the folder `backups` beside it,
-        or the broken file. None if there was nothing, and for PostgreSQL.
+        or the broken file; of PostgreSQL, a copy in the current folder. None if there was nothing.
 
     Raises:
         InvalidRequest: the URL is none of PostgreSQL.
         NotFound: there is no such backup.
-        NotInstalled: pg_restore is not.
-        Unavailable: it is no backup that this version can read, or it cannot be put in place.
+        NotInstalled: one of PostgreSQL's programs is not.
+        Unavailable: it is no backup that this version can read, or it cannot be put in place; or,
+            in PostgreSQL, it is in its place and could not be upgraded, which is said then.
     """
     if isinstance(place, Path):
         from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import restore
 
         return restore(place, source)
-    _require_driver()
-    from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+    with postgres_libraries():
+        from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
 
-    maintenance_postgres.restore(place, source)
-    return None
+    return maintenance_postgres.restore(place, source)
 
 
 def inspect_database(place: Path | str) -> DatabaseReport:
@@ -104,15 +106,25 @@ def inspect_database(place: Path | str) -> DatabaseReport:
         from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import inspect
 
         return inspect(place)
-    _require_driver()
-    from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+    with postgres_libraries():
+        from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
 
     return maintenance_postgres.inspect(place)
 
 
-def _require_driver() -> None:
-    if find_spec("asyncpg") is None:
+@contextmanager
+def postgres_libraries() -> Iterator[None]:
+    """Say that PostgreSQL's driver is missing, and how to get it.
+
+    Raises:
+        NotInstalled: it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
         raise NotInstalled(
             "PostgreSQL needs asyncpg, which is not installed here.",
             hint='Run: pip install "bestchat[team]"',
-        )
+        ) from error

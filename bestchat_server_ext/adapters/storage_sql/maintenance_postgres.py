@@ -9,25 +9,37 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
 from sqlalchemy import Connection, text
 
 from bestchat_server_ext.adapters.storage_sql import file_care as care
-from bestchat_server_ext.adapters.storage_sql.address import parse
-from bestchat_server_ext.adapters.storage_sql.failures import UPGRADE
+from bestchat_server_ext.adapters.storage_sql import file_copies as copies
+from bestchat_server_ext.adapters.storage_sql.address import HASTY, PATIENT, Address, parse
+from bestchat_server_ext.adapters.storage_sql.clocks import (
+    clock_difference,
+    clock_notices,
+    utc_now,
+)
+from bestchat_server_ext.adapters.storage_sql.failures import UPGRADE, has_answered
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
-from bestchat_server_ext.adapters.storage_sql.postgres import revision_of, run_once
+from bestchat_server_ext.adapters.storage_sql.postgres import (
+    PostgresConnections,
+    revision_of,
+    run_once,
+)
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
-from bestchat_server_ext.adapters.storage_sql.revision import require_known
+from bestchat_server_ext.adapters.storage_sql.revision import is_ours, require_known
 from bestchat_server_ext.adapters.storage_sql.tables import metadata
 from bestchat_server_ext.core.errors import (
     ChatError,
-    InvalidRequest,
     NotFound,
     NotInstalled,
     Unavailable,
@@ -70,70 +82,73 @@ def upgrade(url: str) -> str:
 
     def work(connection: Connection) -> str:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        revision = revision_of(connection)
-        _require_ours(revision, label)
+        revision = revision_of(connection, label)
+        require_known(revision, label)
         if revision < HEAD:
             upgrade_schema(connection)
-        return revision_of(connection)
+        return revision_of(connection, label)
 
     return asyncio.run(run_once(url, work))
 
 
-def _require_ours(revision: str, label: str) -> None:
-    if revision and not revision.isdecimal():
-        raise Unavailable(
-            f"The database {label} belongs to another application.",
-            hint="Let `database_url` name a database of BestChat's own.",
-        )
-    require_known(revision, label)
+# A look at it.
 
 
 def inspect(url: str) -> DatabaseReport:
-    """See `inspect_database`."""
-    label = parse(url).label
+    """See `inspect_database`: it takes seconds, whatever state the server is in."""
+    return asyncio.run(_inspect(parse(url)))
 
-    def work(connection: Connection) -> DatabaseReport:
-        connection.execute(text("SET TRANSACTION READ ONLY"))
-        return _report(connection, label)
 
+async def _inspect(address: Address) -> DatabaseReport:
+    label = address.label
+    report = DatabaseReport(label=label, kind="postgresql", exists=False, newest=HEAD)
+    connections = PostgresConnections(address, session=HASTY)
     try:
-        return asyncio.run(run_once(url, work))
+        report = await connections.read(_greeted, report)
+        return await connections.read(_with_contents, report)
     except ChatError as error:
-        return DatabaseReport(
-            label=label, kind="postgresql", exists=False, newest=HEAD, integrity=error.info.text
+        return msgspec.structs.replace(
+            report,
+            exists=report.exists or has_answered(error),
+            integrity=error.info.text,
+            advice=error.info.hint,
         )
+    finally:
+        await connections.close()
 
 
-_FACTS = """
-SELECT current_setting('server_version'), pg_database_size(current_database()),
+_GREETING = """
+SELECT current_setting('server_version'),
        NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
 """
 
 
-def _report(connection: Connection, label: str) -> DatabaseReport:
-    version, size, writable = connection.execute(text(_FACTS)).one()
-    revision, integrity, count = revision_of(connection), "", 0
-    try:
-        _require_ours(revision, label)
-    except Unavailable as error:
-        integrity = error.info.text
-    if revision and not integrity:
-        count = connection.execute(text("SELECT count(*) FROM conversations")).scalar_one()
-        integrity = "ok"
+def _greeted(connection: Connection, report: DatabaseReport) -> DatabaseReport:
+    """What everybody is told who is let in."""
+    version, writable = connection.execute(text(_GREETING)).one()
+    return msgspec.structs.replace(report, exists=True, server_version=version, writable=writable)
+
+
+def _with_contents(connection: Connection, report: DatabaseReport) -> DatabaseReport:
+    label = report.label
+    ahead = clock_difference(connection, utc_now)
+    size = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+    revision = revision_of(connection, label)
     behind = f"The database {label} is not at revision {HEAD} yet. {UPGRADE}"
-    return DatabaseReport(
-        label=label,
-        kind="postgresql",
-        exists=True,
-        newest=HEAD,
+    report = msgspec.structs.replace(
+        report,
         revision=revision,
         size_bytes=size,
-        server_version=version,
-        writable=writable,
-        integrity=integrity,
-        conversations=count,
-        notices=(behind,) if revision < HEAD else (),
+        notices=(*((behind,) if revision < HEAD else ()), *clock_notices(label, ahead)),
     )
+    try:
+        require_known(revision, label)
+    except Unavailable as error:
+        return msgspec.structs.replace(report, integrity=error.info.text, advice=error.info.hint)
+    if not revision:
+        return report
+    count = connection.execute(text("SELECT count(*) FROM conversations")).scalar_one()
+    return msgspec.structs.replace(report, integrity="ok", conversations=count)
 
 
 # Copies.
@@ -142,51 +157,90 @@ def _report(connection: Connection, label: str) -> DatabaseReport:
 def backup(url: str, target: Path | None) -> Path:
     """See `backup_database`; the copy is one of pg_dump's archives."""
     label = parse(url).label
+    family = "bestchat-" if target is None else f"{target.name}."
     target = (target or care.dated(Path.cwd(), "bestchat", ".pgdump")).absolute()
-    if os.path.lexists(target):
-        raise InvalidRequest(
-            f"The file {target} is there already.", hint="Name another, or delete that one."
-        )
-    if not asyncio.run(run_once(url, revision_of)):
+    care.require_free(target)
+    if not _revision(url):
         raise Unavailable(f"The database {label} has no tables of BestChat.", hint=UPGRADE)
+    _dump(url, target, family)
+    return target
+
+
+def _revision(url: str) -> str:
+    """The revision of a database's schema; empty if it has none, an error if it is not ours."""
+    label = parse(url).label
+    return asyncio.run(run_once(url, lambda connection: revision_of(connection, label)))
+
+
+def _dump(url: str, target: Path, family: str) -> None:
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = care.make_part(target)
+        copies.sweep_parts(target, family)
+        part = copies.make_part(target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise Unavailable(
+            f"The file {target} cannot be written: {error.strerror}.", hint="Name another place."
+        ) from error
     try:
         _run("pg_dump", url, "--format=custom", "--no-owner", f"--file={part}")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    return target
 
 
-def _unwritable(target: Path, error: OSError) -> Unavailable:
-    return Unavailable(
-        f"The file {target} cannot be written: {error.strerror}.", hint="Name another place."
-    )
+def restore(url: str, source: Path) -> Path | None:
+    """See `restore_database`: a copy of what is there, one transaction, then the upgrade.
 
-
-def restore(url: str, source: Path) -> None:
-    """See `restore_database`: one transaction, then the upgrade."""
+    The upgrade is a transaction of its own, as Alembic speaks to the server, and psql does.
+    """
     parse(url)
     if not source.is_file():
         raise NotFound(f"There is no backup {source}.", hint="Name the file to restore.")
     source = source.absolute()
     require_known(_archived_revision(url, source), source)
-    # `pg_restore --clean` removes what is in the archive only: tables that came with a later
-    # revision would stay, and stand in the way of the upgrade.
-    ours = ", ".join(f'"{name}"' for name in ("alembic_version", *metadata.tables))
+    kept = None
     with TemporaryDirectory(prefix="bestchat-") as folder:  # readable by its owner alone
         script = Path(folder) / "restore.sql"
         _run("pg_restore", url, "--no-owner", "--exit-on-error", f"--file={script}", str(source))
-        _run(
-            *("psql", url, "--no-psqlrc", "--quiet", "--single-transaction"),
-            *("--set=ON_ERROR_STOP=1", f"--command=DROP TABLE IF EXISTS {ours}"),
-            f"--file={script}",
-        )
-    upgrade(url)
+        if _revision(url):
+            kept = care.dated(Path.cwd(), "bestchat-before-restore", ".pgdump")
+            _dump(url, kept, "bestchat-")
+        with _pointing_to(kept):
+            _replace(url, script)
+    with _pointing_to(kept, f"The backup {source} is in its place, but not upgraded: "):
+        upgrade(url)
+    return kept
+
+
+def _replace(url: str, script: Path) -> None:
+    """Put what an archive holds in the place of our tables, in one transaction.
+
+    `pg_restore --clean` would remove what is in the archive only: tables that came with a later
+    revision would stay, and stand in the way of the upgrade.
+    """
+    ours = ", ".join(f'"{name}"' for name in ("alembic_version", *metadata.tables))
+    _run(
+        *("psql", url, "--no-psqlrc", "--quiet", "--single-transaction"),
+        "--set=ON_ERROR_STOP=1",
+        "--command=SET LOCAL statement_timeout = 0",
+        f"--command=SET LOCAL lock_timeout = '{PATIENT.settings['lock_timeout']}'",
+        f"--command=SELECT pg_advisory_xact_lock({_LOCK})",
+        f"--command=DROP TABLE IF EXISTS {ours}",
+        f"--file={script}",
+        finish=True,
+    )
+
+
+@contextmanager
+def _pointing_to(kept: Path | None, beginning: str = "") -> Iterator[None]:
+    """Say with an error where the copy of what was there is."""
+    try:
+        yield
+    except ChatError as error:
+        kind = NotInstalled if isinstance(error, NotInstalled) else Unavailable
+        hint = UPGRADE if beginning else error.info.hint
+        where = f" A copy of what was there: {kept}" if kept else ""
+        raise kind(beginning + error.info.text, hint=hint + where) from error
 
 
 def _archived_revision(url: str, source: Path) -> str:
@@ -198,15 +252,18 @@ def _archived_revision(url: str, source: Path) -> str:
     table = ("--data-only", "--table=alembic_version", "--file=-", str(source))
     try:
         script = _run("pg_restore", url, *table)
+        listed = _run("pg_restore", url, "--list", str(source))
     except Unavailable as error:
         if isinstance(error, NotInstalled):
             raise
         raise _no_backup(source) from error
     # COPY public.alembic_version (version_num) FROM stdin;
-    lines = script.partition("FROM stdin;\n")[2].splitlines()
-    if not lines or not lines[0].isdecimal():
+    found = script.partition("FROM stdin;\n")[2].partition("\\.\n")[0].splitlines()
+    # 217; 1259 24603 TABLE public conversations bestchat
+    tables = re.findall(r"^\d+; \d+ \d+ TABLE \S+ (\S+) ", listed, re.MULTILINE)
+    if not is_ours(tables, found):
         raise _no_backup(source)
-    return lines[0]
+    return found[0]
 
 
 def _no_backup(source: Path) -> Unavailable:
@@ -216,8 +273,15 @@ def _no_backup(source: Path) -> Unavailable:
     )
 
 
-def _run(program: str, url: str, *given: str) -> str:
+def _run(program: str, url: str, *given: str, finish: bool = False) -> str:
     """Run one of PostgreSQL's programs; give what it wrote.
+
+    Args:
+        program: its name.
+        url: where the database is.
+        given: its arguments.
+        finish: whether Ctrl-C, which a terminal sends to all that runs in it, is kept from it:
+            what is half read can be broken off, what is being committed cannot.
 
     Raises:
         NotInstalled: it is not there.
@@ -231,6 +295,7 @@ def _run(program: str, url: str, *given: str) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
+            start_new_session=finish,
         )
     except FileNotFoundError as error:
         raise NotInstalled(
@@ -239,7 +304,10 @@ def _run(program: str, url: str, *given: str) -> str:
             "version or newer.",
         ) from error
     if done.returncode:
-        raise _failed(program, url, done.stderr.decode(errors="replace"), variables)
+        said = done.stderr.decode(errors="replace")
+        if done.returncode == -signal.SIGINT or "terminated by user" in said:
+            raise Unavailable(f"{program} was stopped.", hint="Nothing was changed.")
+        raise _failed(program, url, said, variables)
     return done.stdout.decode(errors="replace")
 
 
@@ -254,6 +322,11 @@ def _failed(program: str, url: str, said: str, variables: Mapping[str, str]) -> 
     complaint = complaints[0] if complaints else "it did not say why"
     if password := variables.get("PGPASSWORD"):
         complaint = complaint.replace(password, "…")
+    if program == "psql" and "closed the connection" in said:
+        return Unavailable(
+            f"The connection to {parse(url).label} broke during the restore.",
+            hint="Look at what is there: `bestchat doctor`. It is all of the backup, or unchanged.",
+        )
     return Unavailable(
         f"{program} failed with {parse(url).label}: {complaint}.",
         hint="Nothing was changed. Check `database_url`, the rights of its user, and that "

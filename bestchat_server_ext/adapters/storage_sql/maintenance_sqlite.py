@@ -10,18 +10,22 @@ from pathlib import Path
 
 import msgspec
 
+from bestchat_server_ext.adapters.storage_sql import file_asides as asides
 from bestchat_server_ext.adapters.storage_sql import file_care as care
+from bestchat_server_ext.adapters.storage_sql import file_copies as copies
+from bestchat_server_ext.adapters.storage_sql import file_locks as locks
 from bestchat_server_ext.adapters.storage_sql import opening
 from bestchat_server_ext.adapters.storage_sql.file_system import FindMount, find_mount
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
 from bestchat_server_ext.adapters.storage_sql.revision import (
+    is_cut_off,
     read_revision,
     reading,
     require_known,
 )
-from bestchat_server_ext.adapters.storage_sql.sqlite import unavailable
-from bestchat_server_ext.core.errors import InvalidRequest, NotFound, Unavailable
+from bestchat_server_ext.adapters.storage_sql.sqlite import is_broken, unavailable
+from bestchat_server_ext.core.errors import NotFound, Unavailable
 
 _FOLDER = "backups"
 """Where copies lie, beside the database."""
@@ -42,16 +46,15 @@ def backup(path: Path, target: Path | None) -> Path:
         raise NotFound(
             f"There is no database {path} to copy.", hint="Check `data_dir`; BestChat makes it."
         )
+    family = "bestchat-" if target is None else f"{target.name}."
     target = target or care.dated(path.parent / _FOLDER, "bestchat", ".sqlite3")
-    if os.path.lexists(target):
-        raise InvalidRequest(
-            f"The file {target} is there already.", hint="Name another, or delete that one."
-        )
+    care.require_free(target)
     with _our_errors(target):
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        copies.sweep_parts(target, family)
     with _our_errors(path), closing(care.connect(path)) as file:
         read_revision(file, path)
-        care.copy_file(file, target, check_as=path)
+        copies.copy_file(file, target, check_as=path)
     return target
 
 
@@ -66,35 +69,50 @@ def restore(path: Path, source: Path, *, find: FindMount = find_mount) -> Path |
         raise NotFound(f"There is no backup {source}.", hint="Name the file to restore.")
     kind = opening.network_kind(path, find)
     care.make_folder(path)
-    with care.locked(path), _our_errors(path):
-        staged = care.make_part(path)
+    with locks.locked(path), _our_errors(path):
+        copies.sweep_parts(path, f"{path.name}.")
+        staged = copies.make_part(path)
         try:
             _stage(source, staged)
             care.make(path)
             kept = _keep(path, alone=bool(kind))
             _replace(path, staged, alone=bool(kind))
         finally:
-            for end in ("", *care.SIDE_FILES):
-                staged.with_name(staged.name + end).unlink(missing_ok=True)
+            copies.drop_part(staged)
     opening.prepare(path, find=find)
     return kept
 
 
 def _stage(source: Path, staged: Path) -> None:
     """Copy a backup, check the copy and bring it up to date; the backup stays as it is."""
-    with _our_errors(source), reading(source) as file:
-        revision = read_revision(file, source)
-        if not revision:
-            raise Unavailable(
-                f"The file {source} is empty.", hint="Name a backup that `bestchat db backup` made."
-            )
-        require_known(revision, source)
-        care.copy_file(file, staged, check_as=source)
+    with _our_errors(source):
+        try:
+            with reading(source) as file:
+                revision = _restorable(file, source)
+                copies.copy_file(file, staged, check_as=source)
+        except sqlite3.Error as error:
+            if not is_cut_off(error):
+                raise
+            copies.copy_with_journal(source, staged)
+            with closing(care.connect(staged)) as file:
+                revision = _restorable(file, source)
+                copies.require_sound(file, source)
     if revision < HEAD:
         from bestchat_server_ext.adapters.storage_sql.upgrade import upgrade_file
 
         with opening.upgrade_errors(source, revision, kept=None):
             upgrade_file(staged)
+
+
+def _restorable(file: sqlite3.Connection, source: Path) -> str:
+    """The revision of a backup that this version can read."""
+    revision = read_revision(file, source)
+    if not revision:
+        raise Unavailable(
+            f"The file {source} is empty.", hint="Name a backup that `bestchat db backup` made."
+        )
+    require_known(revision, source)
+    return revision
 
 
 def _keep(path: Path, *, alone: bool) -> Path | None:
@@ -107,10 +125,10 @@ def _keep(path: Path, *, alone: bool) -> Path | None:
                 return None
             kept = care.dated(path.parent / _FOLDER, "bestchat-before-restore", ".sqlite3")
             kept.parent.mkdir(mode=0o700, exist_ok=True)
-            care.copy_file(file, kept)
+            copies.copy_file(file, kept)
             return kept
     except sqlite3.Error as error:
-        if not care.is_corrupt(error):
+        if not asides.is_corrupt(error):
             raise
         return opening.begin_anew(path)
 
@@ -125,7 +143,7 @@ def _replace(path: Path, staged: Path, *, alone: bool) -> None:
             # A write-ahead log cannot change it.
             source.execute(f"PRAGMA page_size={size}")
             source.execute("VACUUM")
-        care.copy_pages(source, file)
+        copies.copy_pages(source, file)
 
 
 # Inspection.
@@ -153,20 +171,34 @@ def inspect(path: Path, *, find: FindMount = find_mount) -> DatabaseReport:
     return _readable(report, real, find)
 
 
-def _stamp(path: Path) -> tuple[int, int, bool]:
+def _stamp(path: Path) -> tuple[object, ...]:
     found = path.stat()
-    return found.st_mtime_ns, found.st_size, path.with_name(f"{path.name}-wal").exists()
+    beside = (path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
+    return found.st_mtime_ns, found.st_size, *beside
 
 
 def _readable(report: DatabaseReport, path: Path, find: FindMount) -> DatabaseReport:
     """The rest of a report, as far as the file can be read."""
     try:
         return _with_contents(report, path, find)
-    except (sqlite3.Error, OSError) as error:
-        text = unavailable(path, error).info.text
+    except sqlite3.Error as error:
+        if is_cut_off(error):
+            return msgspec.structs.replace(report, notices=(_cut_off_notice(path),))
+        broken, found = is_broken(error), unavailable(path, error)
+    except OSError as error:
+        broken, found = False, unavailable(path, error)
     except Unavailable as error:
-        text = error.info.text
-    return msgspec.structs.replace(report, integrity=text)
+        broken, found = False, error
+    # A broken file is mended by a backup alone, whatever else is said at its opening.
+    advice = "" if broken else found.info.hint
+    return msgspec.structs.replace(report, integrity=found.info.text, advice=advice)
+
+
+def _cut_off_notice(path: Path) -> str:
+    return (
+        f"A transaction in the database {path} was cut off, as when a machine fails. The next "
+        "opening undoes it; before that, nothing more can be said."
+    )
 
 
 def _writable(path: Path) -> bool:
@@ -180,7 +212,7 @@ def _writable(path: Path) -> bool:
 
 def _with_contents(report: DatabaseReport, path: Path, find: FindMount) -> DatabaseReport:
     files = [path.with_name(path.name + end) for end in ("", *care.SIDE_FILES)]
-    journal = "wal" if care.has_write_ahead_log(path) else "delete"
+    journal = care.journal_mode(path)
     with reading(path) as file:
         revision = read_revision(file, path)
         count = "SELECT count(*) FROM conversations"
@@ -189,7 +221,7 @@ def _with_contents(report: DatabaseReport, path: Path, find: FindMount) -> Datab
             revision=revision,
             size_bytes=sum(name.stat().st_size for name in files if name.exists()),
             journal_mode=journal,
-            integrity=care.quick_check(file),
+            integrity=copies.quick_check(file),
             conversations=file.execute(count).fetchone()[0] if revision else 0,
         )
     notices = opening.notices(path, opening.network_kind(path, find), journal)

@@ -21,7 +21,10 @@ from pathlib import Path
 
 import msgspec
 
+from bestchat_server_ext.adapters.storage_sql import file_asides as asides
 from bestchat_server_ext.adapters.storage_sql import file_care as care
+from bestchat_server_ext.adapters.storage_sql import file_copies as copies
+from bestchat_server_ext.adapters.storage_sql import file_locks as locks
 from bestchat_server_ext.adapters.storage_sql.database import Database
 from bestchat_server_ext.adapters.storage_sql.file_system import FindMount, find_mount, is_network
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
@@ -91,11 +94,11 @@ def prepare(path: Path, *, find: FindMount = find_mount) -> Prepared:
     try:
         look = None if kind else _settled(path)
         if look is None:
-            with care.locked(path):
+            with locks.locked(path):
                 look = settle(path, kind)
     except sqlite3.Error as error:
-        if kind and care.is_about_locks(error):
-            raise care.no_locks(path) from error
+        if kind and locks.is_about_locks(error):
+            raise locks.no_locks(path) from error
         raise unavailable(path, error) from error
     except OSError as error:
         raise unavailable(path, error) from error
@@ -129,12 +132,12 @@ def notices(path: Path, kind: str, journal: str) -> tuple[str, ...]:
             "a write-ahead log, slowly, and only as safely as that file system locks files. Let "
             "`data_dir` name a folder on a local disk."
         )
-    elif journal != "wal":
+    elif journal not in {"wal", ""}:
         found.append(
             f"The file system of {path} allows no write-ahead log, so that writing is slow. Let "
             "`data_dir` name a folder on a local disk."
         )
-    found += [_aside_notice(path, aside) for aside in care.set_asides(path)]
+    found += [_aside_notice(path, aside) for aside in asides.set_asides(path)]
     return tuple(found)
 
 
@@ -174,7 +177,7 @@ def _settled(path: Path) -> Look | None:
     try:
         look = look_at(path)
     except sqlite3.Error as error:
-        if not care.is_corrupt(error):
+        if not asides.is_corrupt(error):
             raise
         return None
     return look if look.revision >= HEAD and look.journal == "wal" else None
@@ -188,11 +191,11 @@ def settle(path: Path, kind: str) -> Look:
         OSError, sqlite3.Error: likewise.
     """
     if kind:
-        care.require_locks(path)
+        locks.require_locks(path)
     try:
         look = look_at(path, alone=bool(kind))
     except sqlite3.Error as error:
-        if not care.is_corrupt(error):
+        if not asides.is_corrupt(error):
             raise _in_use(path, kind, error) from error
         begin_anew(path)
         look = look_at(path)
@@ -204,7 +207,7 @@ def settle(path: Path, kind: str) -> Look:
 
 def begin_anew(path: Path) -> Path:
     """Keep a broken file aside and put an empty one in its place; say where it lies."""
-    aside = care.set_aside(path)
+    aside = asides.set_aside(path)
     _log.warning("%s", _aside_notice(path, aside))
     care.make(path)
     return aside
@@ -212,7 +215,7 @@ def begin_anew(path: Path) -> Path:
 
 def _in_use(path: Path, kind: str, error: sqlite3.Error) -> Exception:
     """What it means that a file on a network cannot be had alone."""
-    if kind and care.is_busy(error):
+    if kind and locks.is_busy(error):
         return Unavailable(
             f"The database {path} lies on a network file system ({kind}), and another process "
             "has it open in write-ahead mode.",
@@ -239,7 +242,7 @@ def _set_journal(path: Path, kind: str, journal: str) -> str:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorname in _NO_SHARED_MEMORY:
                     return journal
-                if not care.is_busy(error) or time.monotonic() > until:
+                if not locks.is_busy(error) or time.monotonic() > until:
                     raise _in_use(path, kind, error) from error
                 time.sleep(0.01)
     return journal
@@ -252,10 +255,10 @@ def _upgrade(path: Path, revision: str) -> None:
     """Bring a file up to date, after a copy if there is anything to lose."""
     from bestchat_server_ext.adapters.storage_sql.upgrade import upgrade_file
 
-    kept = care.copy_before(path, HEAD) if revision else None
+    kept = copies.copy_before(path, HEAD) if revision else None
     with upgrade_errors(path, revision, kept):
         upgrade_file(path)
-    care.prune_copies(path)
+    copies.prune_copies(path)
 
 
 @contextmanager

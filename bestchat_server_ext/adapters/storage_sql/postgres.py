@@ -18,6 +18,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
 from typing import Any, Concatenate, TypeVar
 
@@ -30,8 +31,14 @@ from bestchat_server_ext.adapters.storage_sql.address import (
     PATIENT,
     SESSION,
     Address,
+    Session,
     dial,
     parse,
+)
+from bestchat_server_ext.adapters.storage_sql.clocks import (
+    clock_difference,
+    clock_notices,
+    utc_now,
 )
 from bestchat_server_ext.adapters.storage_sql.database import Database
 from bestchat_server_ext.adapters.storage_sql.engine import (
@@ -49,7 +56,11 @@ from bestchat_server_ext.adapters.storage_sql.failures import (
 )
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.provider_configs import SqlProviderConfigs
-from bestchat_server_ext.adapters.storage_sql.revision import require_known
+from bestchat_server_ext.adapters.storage_sql.revision import (
+    foreign,
+    is_ours,
+    require_known,
+)
 from bestchat_server_ext.adapters.storage_sql.store import SqlStorage
 from bestchat_server_ext.adapters.storage_sql.tokens import SqlTokenStore
 from bestchat_server_ext.adapters.storage_sql.usage import SqlUsageStore
@@ -57,10 +68,6 @@ from bestchat_server_ext.core.errors import Unavailable
 
 POOL_SECONDS = 5
 """How long a caller waits for a connection that others use."""
-
-TRANSACTION_SECONDS = 25
-"""How long a transaction may take: more than the server allows for any one statement, so that
-this only ends what hangs because the network lost the server's answers."""
 
 RECYCLE_SECONDS = 1800
 """The age at which a connection is replaced, because firewalls forget the old and quiet."""
@@ -77,18 +84,18 @@ Value = TypeVar("Value")
 class PostgresConnections:
     """Transactions on one PostgreSQL database, all of them in one event loop."""
 
-    def __init__(self, address: Address, *, pool_size: int = 1, patient: bool = False) -> None:
+    def __init__(self, address: Address, *, pool_size: int = 1, session: Session = SESSION) -> None:
         """Prepare; nothing is opened before the first transaction.
 
         Args:
             address: where it is.
             pool_size: how many connections may be open.
-            patient: whether a transaction may take as long as it likes.
+            session: how patient both sides are.
         """
         self._address = address
         self._size = pool_size
-        self._seconds = None if patient else TRANSACTION_SECONDS
-        self._engine = _make_engine(address, pool_size, PATIENT if patient else SESSION)
+        self._seconds = session.seconds
+        self._engine = _make_engine(address, pool_size, session)
         self._reading = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -195,7 +202,7 @@ class PostgresConnections:
         )
 
 
-def _make_engine(address: Address, pool_size: int, session: dict[str, str]) -> AsyncEngine:
+def _make_engine(address: Address, pool_size: int, session: Session) -> AsyncEngine:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=partial(dial, address, session),
@@ -251,15 +258,22 @@ async def run_once(url: str, work: Callable[[Connection], Value]) -> Value:
         InvalidRequest: the URL is none of PostgreSQL.
         ChatError: whatever went wrong in the database; nothing was written then.
     """
-    connections = PostgresConnections(parse(url), patient=True)
+    connections = PostgresConnections(parse(url), session=PATIENT)
     try:
         return await connections.write(work)
     finally:
         await connections.close()
 
 
-async def open_postgres(url: str, pool_size: int) -> Database:
+async def open_postgres(
+    url: str, pool_size: int, *, now: Callable[[], datetime] = utc_now
+) -> Database:
     """Open a database whose schema is there and not older than what this version needs.
+
+    Args:
+        url: where it is.
+        pool_size: how many connections may be open.
+        now: what this machine takes for the present.
 
     Raises:
         InvalidRequest: the URL is none of PostgreSQL.
@@ -268,36 +282,43 @@ async def open_postgres(url: str, pool_size: int) -> Database:
     address = parse(url)
     connections = PostgresConnections(address, pool_size=pool_size)
     try:
-        _require_fit(await connections.read(revision_of), address.label)
+        _require_fit(await connections.read(revision_of, address.label), address.label)
+        ahead = await connections.read(clock_difference, now)
     except BaseException:
         await connections.close()
         raise
     return Database(
-        SqlStorage(connections),
+        SqlStorage(connections, server_ahead=ahead),
         SqlTokenStore(connections),
         SqlProviderConfigs(connections),
         SqlUsageStore(connections),
         connections.close,
         address.label,
+        clock_notices(address.label, ahead),
     )
 
 
-def revision_of(connection: Connection) -> str:
-    """The revision of the schema; empty if there is none."""
+def revision_of(connection: Connection, label: str) -> str:
+    """The revision of the schema; empty if there is none.
+
+    Raises:
+        Unavailable: there is one, and it is not ours.
+    """
     if not connection.execute(text("SELECT to_regclass('alembic_version')")).scalar():
         return ""
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return str(found or "")
+    rows = connection.execute(text("SELECT version_num FROM alembic_version LIMIT 2"))
+    found = [str(row[0]) for row in rows]
+    ours = connection.execute(text("SELECT to_regclass('conversations')")).scalar()
+    if not is_ours({"conversations"} if ours else (), found):
+        raise foreign(
+            f"The database {label}", "Let `database_url` name a database of BestChat's own."
+        )
+    return found[0]
 
 
 def _require_fit(revision: str, label: str) -> None:
     if not revision:
         raise Unavailable(f"The database {label} has no tables of BestChat.", hint=UPGRADE)
-    if not revision.isdecimal():
-        raise Unavailable(
-            f"The database {label} belongs to another application.",
-            hint="Let `database_url` name a database of BestChat's own.",
-        )
     if revision < HEAD:
         raise Unavailable(
             f"The database {label} is of an older version (revision {revision}, not {HEAD}).",

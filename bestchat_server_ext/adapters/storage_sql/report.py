@@ -15,7 +15,7 @@ class DatabaseReport(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["sqlite", "postgresql"]
     """What it is."""
     exists: bool
-    """Whether the file is there; whether the server answers."""
+    """Whether the file is there; whether the server answers, be it with a refusal."""
     newest: str
     """The revision of the schema that this version works with."""
     revision: str = ""
@@ -31,7 +31,9 @@ class DatabaseReport(msgspec.Struct, frozen=True, kw_only=True):
     writable: bool = False
     """Whether it can be written."""
     integrity: str = ""
-    """`ok`, or the first thing that is wrong; empty if there is nothing to check."""
+    """`ok`, or the first thing that is wrong; empty if nothing was checked."""
+    advice: str = ""
+    """What to do about what is wrong; empty if only a backup helps."""
     conversations: int = 0
     """How many conversations are in it."""
     notices: tuple[str, ...] = ()

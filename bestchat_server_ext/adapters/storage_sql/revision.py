@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.core.errors import Unavailable
+
+
+def is_ours(tables: Collection[str], found: Sequence[str]) -> bool:
+    """Whether a schema is one of BestChat's: Alembic has served many applications.
+
+    Args:
+        tables: the names of its tables.
+        found: the rows of Alembic's own.
+    """
+    return (
+        "conversations" in tables
+        and len(found) == 1
+        and len(found[0]) == len(HEAD)
+        and found[0].isdecimal()
+    )
+
+
+def foreign(place: str, hint: str) -> Unavailable:
+    """What to say of a database that is not ours."""
+    return Unavailable(f"{place} belongs to another application.", hint=hint)
 
 
 def read_revision(file: sqlite3.Connection, path: Path) -> str:
@@ -23,11 +43,8 @@ def read_revision(file: sqlite3.Connection, path: Path) -> str:
     found = []
     if "alembic_version" in tables:
         found = [str(row[0]) for row in file.execute("SELECT * FROM alembic_version")]
-    if len(found) != 1 or len(found[0]) != len(HEAD) or not found[0].isdecimal():
-        raise Unavailable(
-            f"The file {path} belongs to another application.",
-            hint="Let `data_dir` name another folder.",
-        )
+    if not is_ours(tables, found):
+        raise foreign(f"The file {path}", "Let `data_dir` name another folder.")
     return found[0]
 
 
@@ -52,13 +69,22 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a file only to read it, and leave no trace beside it.
 
     With a write-ahead log beside it, its newest rows are there, and reading takes the part that
-    all processes share. Without one, opening the file the usual way would make one.
+    all processes share. Without one, opening the file the usual way would make one. With a journal
+    beside it, it is in the middle of a transaction: SQLite knows whether somebody is at work on it.
+
+    Raises:
+        sqlite3.Error: at the first query, it cannot be read. See `is_cut_off`.
     """
-    log = path.with_name(f"{path.name}-wal")
-    still = not (log.exists() and log.stat().st_size)
+    logs = (path.with_name(path.name + end) for end in ("-wal", "-journal"))
+    still = not any(log.exists() and log.stat().st_size for log in logs)
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if still else ''}"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as file:
         yield file
+
+
+def is_cut_off(error: sqlite3.Error) -> bool:
+    """Whether a file cannot be read before a transaction that was cut off has been undone."""
+    return getattr(error, "sqlite_errorname", None) == "SQLITE_READONLY_ROLLBACK"
 
 
 def peek(path: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import msgspec
 from sqlalchemy import Connection, delete
 
 from bestchat_server_ext.adapters.storage_sql import leases, queries
@@ -36,9 +37,17 @@ from bestchat_server_ext.ports.storage import (
 class SqlStorage:
     """Conversations as rows and events, in one database."""
 
-    def __init__(self, connections: Connections) -> None:
-        """Work on these connections; who made them closes them."""
+    def __init__(self, connections: Connections, *, server_ahead: timedelta = timedelta()) -> None:
+        """Work on these connections; who made them closes them.
+
+        Args:
+            connections: to the database.
+            server_ahead: how far the database's clock is ahead of this machine's. Leases of all
+                machines are kept by that one clock: one that is late would otherwise lose its
+                turns to one that is early.
+        """
         self._connections = connections
+        self._ahead = server_ahead
 
     # Writing.
 
@@ -52,6 +61,8 @@ class SqlStorage:
         claim: Claim | None = None,
     ) -> Appended:
         """Write events and what they change; see the port."""
+        if claim is not None:
+            claim = msgspec.structs.replace(claim, until=claim.until + self._ahead)
         return await self._connections.write(
             append, conversation_id, events, at, lease=lease, claim=claim
         )
@@ -64,7 +75,9 @@ class SqlStorage:
 
     async def renew(self, texts: Sequence[PartialText], until: datetime) -> tuple[TurnId, ...]:
         """Renew leases and keep partial texts, in one transaction."""
-        return await self._connections.write(leases.renew, texts, until) if texts else ()
+        if not texts:
+            return ()
+        return await self._connections.write(leases.renew, texts, until + self._ahead)
 
     async def release(self, lease: Lease, seq: int) -> bool:
         """Give a waiting turn's lease back, unless something newer was written."""
@@ -72,6 +85,7 @@ class SqlStorage:
 
     async def seize_expired(self, now: datetime, holder: str, until: datetime) -> list[Lease]:
         """Take over the leases that have run out."""
+        now, until = now + self._ahead, until + self._ahead
         return await self._connections.write(leases.seize_expired, now, holder, until)
 
     # Reading conversations.

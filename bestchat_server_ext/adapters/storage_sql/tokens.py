@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import (
@@ -48,7 +49,8 @@ class SqlTokenStore:
         """Keep a new one, on conditions; see the port.
 
         Raises:
-            Conflict: there is one of that id or digest already.
+            Conflict: its id is taken, or its digest is that of a token of another owner, kind or
+                kernel.
             LimitReached: its owner has as many as there may be.
             NotAuthenticated: the token that it was made with is not good any more.
         """
@@ -82,6 +84,17 @@ class SqlTokenStore:
         if not is_id(token_id) or await self._connections.write(_change, query) == 0:
             raise NotFound("There is no such token.")
 
+    async def renew(self, kernel_ids: Collection[str], until: datetime) -> None:
+        """Let the tokens of kernels count until then, expired ones too, but no revoked ones."""
+        query = update(api_tokens).where(
+            api_tokens.c.kind == "kernel",
+            api_tokens.c.kernel_id.in_(kernel_ids),
+            api_tokens.c.revoked_at.is_(None),
+            api_tokens.c.expires_at < until,
+        )
+        if kernel_ids:
+            await self._connections.write(_change, query.values(expires_at=until))
+
     async def revoke(
         self, at: datetime, *, token_id: TokenId | None = None, kernel_id: str | None = None
     ) -> tuple[TokenId, ...]:
@@ -94,12 +107,13 @@ class SqlTokenStore:
             raise InvalidRequest("Name the token to revoke, or the kernel.")
         if token_id is not None and not is_id(token_id):
             return ()
-        query = update(api_tokens).where(_good(at))
+        kernels = and_(api_tokens.c.kind == "kernel", api_tokens.c.revoked_at.is_(None))
+        query = update(api_tokens).where(or_(_good(at), kernels))
         if token_id is not None:
             query = query.where(api_tokens.c.id == token_id)
         if kernel_id is not None:
             query = query.where(api_tokens.c.kernel_id == kernel_id)
-        return await self._connections.write(_revoke, query.values(revoked_at=at))
+        return await self._connections.write(_revoke, query.values(revoked_at=at), at)
 
 
 def _good(at: datetime) -> ColumnElement[bool]:
@@ -115,11 +129,26 @@ def _add(
         # Two transactions there could count at once; SQLite's writers queue anyway.
         key = func.hashtextextended(record.owner, 0)
         connection.execute(select(func.pg_advisory_xact_lock(key)))
+    if _is_kept(connection, record):
+        return
     if made_with is not None:
         _require_good(connection, made_with, record.created_at)
     if limit is not None:
         _require_room(connection, record, limit)
     connection.execute(insert(api_tokens), [rows.token_values(record)])
+
+
+def _is_kept(connection: Connection, record: TokenRecord) -> bool:
+    """Whether it was added before: a commit whose answer was lost may have been one all the same.
+
+    A digest that is there for anybody else is left to the insertion to refuse.
+    """
+    found = _find(connection, api_tokens.c.digest == record.digest)
+    return found is not None and _whose(found) == _whose(record)
+
+
+def _whose(record: TokenRecord) -> tuple[str | None, ...]:
+    return record.owner, record.kind, record.kernel_id
 
 
 def _require_good(connection: Connection, token_id: TokenId, at: datetime) -> None:
@@ -173,8 +202,11 @@ def _after(connection: Connection, owner: OwnerId, cursor: str) -> ColumnElement
     return tuple_(*columns) < tuple_(*place)
 
 
-def _revoke(connection: Connection, query: Update) -> tuple[TokenId, ...]:
-    return tuple(connection.execute(query.returning(api_tokens.c.id)).scalars())
+def _revoke(connection: Connection, query: Update, at: datetime) -> tuple[TokenId, ...]:
+    revoked = connection.execute(query.returning(api_tokens.c.id, api_tokens.c.expires_at))
+    return tuple(
+        token_id for token_id, expires_at in revoked if expires_at is None or at < expires_at
+    )
 
 
 def _change(connection: Connection, query: Update) -> int:

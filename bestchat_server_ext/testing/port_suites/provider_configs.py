@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ ADA, BOB = OwnerId("ada"), OwnerId("bob")
 _clock = ManualClock(origin=11)
 
 
-def _config(provider: str = "openai", owner: OwnerId = ADA, **fields: object) -> ProviderConfig:
+def _config(provider: str = "openai", owner: OwnerId = ADA, **fields: Any) -> ProviderConfig:  # noqa: ANN401
     config = ProviderConfig(
         id=_clock.new_id(),
         owner=owner,
@@ -32,7 +33,7 @@ def _config(provider: str = "openai", owner: OwnerId = ADA, **fields: object) ->
     return msgspec.structs.replace(config, **fields)
 
 
-def _sealed(key_id: str = "first", **fields: object) -> ProviderConfig:
+def _sealed(key_id: str = "first", **fields: Any) -> ProviderConfig:  # noqa: ANN401
     return _config(key_id=key_id, sealed=b"\x01\x00\xff", last_four="1234", **fields)
 
 

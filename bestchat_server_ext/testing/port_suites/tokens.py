@@ -68,11 +68,32 @@ class TokensSuite:
         for unknown in ("", "no id", _clock.new_id()):
             assert await tokens.get(TokenId(unknown)) is None
 
-    async def test_a_digest_is_kept_once(self, tokens: TokenStore) -> None:
-        """Two tokens with one hash would be one token."""
-        await tokens.add(_record("one"))
+    @pytest.mark.parametrize(
+        "fields",
+        [{"owner": OwnerId("bob")}, {"kind": "token"}, {"kernel_id": "kernel-2"}],
+        ids=lambda fields: next(iter(fields)),
+    )
+    async def test_a_digest_is_kept_once(
+        self, tokens: TokenStore, fields: dict[str, object]
+    ) -> None:
+        """Two tokens with one hash would be one token, and somebody else's."""
+        kept = _record("one", kernel_id="kernel-1")
+        await tokens.add(kept)
         with pytest.raises(Conflict):
-            await tokens.add(_record("one"))
+            await tokens.add(_record("one", **({"kernel_id": "kernel-1"} | fields)))
+        assert await tokens.find(kept.digest) == kept
+
+    @pytest.mark.parametrize("gone", [{}, {"revoked_at": START}], ids=["good", "revoked"])
+    async def test_adding_one_twice_is_no_harm(
+        self, tokens: TokenStore, gone: dict[str, object]
+    ) -> None:
+        """Its first commit may have been one although nobody was told; nothing is brought back."""
+        kept = _record("one", kernel_id="kernel-1", **gone)
+        await tokens.add(kept)
+        again = _record("one", kernel_id="kernel-1", created_at=START + timedelta(hours=1))
+        await tokens.add(again, limit=1)
+        assert await tokens.find(kept.digest) == kept
+        assert await tokens.get(again.id) is None
 
     async def test_a_token_is_bound_to_its_kernel(self, tokens: TokenStore) -> None:
         """Once it is known."""
@@ -119,6 +140,41 @@ class TokensSuite:
         other = await tokens.find(sha256(b"other").digest())
         assert other is not None
         assert other.revoked_at is None
+
+    async def test_the_tokens_of_kernels_are_renewed(self, tokens: TokenStore) -> None:
+        """Expired ones as well, but none that was revoked, and none is shortened."""
+        hours = [START + timedelta(hours=hour) for hour in range(4)]
+        one, expired, long, revoked, forever, other, script = (
+            _record("one", kernel_id="kernel-1", expires_at=hours[2]),
+            _record("expired", kernel_id="kernel-1", expires_at=hours[0]),
+            _record("long", kernel_id="kernel-2", expires_at=hours[3] + timedelta(hours=1)),
+            _record("revoked", kernel_id="kernel-1", expires_at=hours[2], revoked_at=hours[1]),
+            _record("forever", kernel_id="kernel-1"),
+            _record("other", kernel_id="kernel-3", expires_at=hours[2]),
+            _record("script", kernel_id="kernel-1", kind="token", expires_at=hours[2]),
+        )
+        for record in (one, expired, long, revoked, forever, other, script):
+            await tokens.add(record)
+        await tokens.renew(["kernel-1", "kernel-2"], hours[3])
+        await tokens.renew([], hours[3])
+        for record in (one, expired):
+            renewed = msgspec.structs.replace(record, expires_at=hours[3])
+            assert await tokens.get(record.id) == renewed
+        for record in (long, revoked, forever, other, script):
+            assert await tokens.get(record.id) == record
+
+    async def test_a_kernels_token_that_has_expired_is_revoked(self, tokens: TokenStore) -> None:
+        """Otherwise somebody could renew it; it is not given, because it was not good any more."""
+        at = START + timedelta(hours=2)
+        one = _record("one", kernel_id="kernel-1", expires_at=START + timedelta(hours=1))
+        await tokens.add(one)
+        assert await tokens.revoke(at, token_id=one.id) == ()
+        await tokens.renew(["kernel-1"], at + timedelta(hours=1))
+        assert await tokens.get(one.id) == msgspec.structs.replace(one, revoked_at=at)
+        script = _record("script", kind="token", expires_at=at)
+        await tokens.add(script)
+        assert await tokens.revoke(at, token_id=script.id) == ()
+        assert await tokens.get(script.id) == script
 
     async def test_nothing_is_revoked_by_accident(self, tokens: TokenStore) -> None:
         """Naming neither token nor kernel does not mean all."""

@@ -205,6 +205,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/models.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read what is known of a model: its limits, what it can do, what it costs. */
+        post: operations["models.get"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/models.list": {
         parameters: {
             query?: never;
@@ -220,7 +243,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** List the models of all configured providers, and the default one. */
+        /** List the models of configured providers, and the default one. */
         post: operations["models.list"];
         delete?: never;
         options?: never;
@@ -239,6 +262,98 @@ export interface paths {
         get: operations["openapi"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/providers.configure": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Store one's own key and settings for a provider; the key never comes out again. */
+        post: operations["providers.configure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/providers.forget": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete one's own key and settings for a provider. */
+        post: operations["providers.forget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/providers.list": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** List the providers, and how each is set up. */
+        post: operations["providers.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/providers.test": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** See whether a provider is reached, takes the key and has the model. */
+        post: operations["providers.test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -452,6 +567,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/usage.summary": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add up one's own tokens and costs by day, model or conversation. */
+        post: operations["usage.summary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -548,7 +686,55 @@ export interface components {
              */
             type: "caught_up";
         };
+        /**
+         * @description Ask a provider for next to nothing, to see whether its settings are right.
+         *
+         *     It is a real request, which may cost a few tokens. Whatever the provider makes of it, this call
+         *     itself succeeds, and the verdict says how it went.
+         */
+        CheckProvider: {
+            /**
+             * @description Model reference of the one to ask; without it, the provider's default.
+             * @default null
+             */
+            model?: string | null;
+            /** @description Which one. */
+            provider: string;
+        };
         ClientFrame: components["schemas"]["Hello"] | components["schemas"]["Subscribe"] | components["schemas"]["Unsubscribe"] | components["schemas"]["Ping"];
+        /**
+         * @description Store settings for a provider, for oneself.
+         *
+         *     What is left out stays as it is; an empty text removes what is stored. Nobody gets to see a key
+         *     again once it is stored, and it is sent to the address that it was stored for: to name another
+         *     server, give the key again. Commands that print a key, and keys for a whole site, can be set by
+         *     the `bestchat` command only.
+         */
+        ConfigureProvider: {
+            /**
+             * @description Where requests are sent to, for example https://host/v1; empty for the usual place.
+             * @default null
+             */
+            base_url?: string | null;
+            /**
+             * @description Model reference of the one that answers if none is named.
+             * @default null
+             */
+            default_model?: string | null;
+            /**
+             * @description The key; it is stored encrypted.
+             * @default null
+             */
+            key?: string | null;
+            /** @description Which one. */
+            provider: string;
+            /**
+             * @description The version that is to be changed, 0 if nothing is stored yet; if another one is there,
+             *     nothing is changed. Without it, whatever is there is changed.
+             * @default null
+             */
+            version?: number | null;
+        };
         /** @description A conversation without what was said in it. */
         Conversation: {
             /**
@@ -801,6 +987,11 @@ export interface components {
             text: string;
         };
         Event: components["schemas"]["ConversationCreated"] | components["schemas"]["ConversationRenamed"] | components["schemas"]["ConversationDeleted"] | components["schemas"]["MessageAdded"] | components["schemas"]["TurnStarted"] | components["schemas"]["StepStarted"] | components["schemas"]["AttemptFailed"] | components["schemas"]["ToolProposed"] | components["schemas"]["ApprovalRequested"] | components["schemas"]["ApprovalAnswered"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["TurnWaiting"] | components["schemas"]["TurnResumed"] | components["schemas"]["CancelRequested"] | components["schemas"]["TurnFinished"] | components["schemas"]["TurnFailed"] | components["schemas"]["TurnCancelled"] | components["schemas"]["TurnInterrupted"];
+        /** @description Delete what is stored for a provider, its key included. */
+        ForgetProvider: {
+            /** @description Which one. */
+            provider: string;
+        };
         /** @description Read a whole conversation. */
         GetConversation: {
             /** @description Which one. */
@@ -808,6 +999,11 @@ export interface components {
         };
         /** @description Ask how the service is. */
         GetHealth: Record<string, never>;
+        /** @description Read what is known of a model. */
+        GetModel: {
+            /** @description Model reference. */
+            model: string;
+        };
         /** @description Read how far a turn has come. */
         GetTurn: {
             /** @description Which one. */
@@ -893,6 +1089,13 @@ export interface components {
              */
             type: "image";
         };
+        /** @description A provider whose models are not in the list. */
+        LeftOut: {
+            /** @description Its name. */
+            provider: string;
+            /** @description Why, in a sentence. */
+            reason: string;
+        };
         /** @description Read which tool calls wait for a decision. */
         ListApprovals: {
             /**
@@ -921,9 +1124,16 @@ export interface components {
              * @default false
              */
             known_only?: boolean;
+            /**
+             * @description The provider whose models to list; without it, those of all that are configured.
+             * @default null
+             */
+            provider?: string | null;
         };
         /** @description Read how the service is configured. */
         ListOptions: Record<string, never>;
+        /** @description Read which providers there are. */
+        ListProviders: Record<string, never>;
         /** @description Read the list of one's tokens. */
         ListTokens: {
             /**
@@ -1001,6 +1211,11 @@ export interface components {
              */
             cache?: boolean | null;
             /**
+             * @description The day on which its provider stops serving it, as 2026-01-31; empty if none is known.
+             * @default
+             */
+            deprecated?: string;
+            /**
              * @description Whether it looks at images.
              * @default null
              */
@@ -1058,12 +1273,17 @@ export interface components {
              */
             window?: number | null;
         };
-        /** @description Models of all configured providers. */
+        /** @description Models of configured providers: those of the catalogue, and those that they tell of. */
         ModelList: {
             /** @description Model reference of the one that answers when none is named; none if there is no default. */
             default: string | null;
             /** @description What to do about it, if there is no default. */
             default_todo: string;
+            /**
+             * @description Providers that could not be asked.
+             * @default []
+             */
+            left_out?: components["schemas"]["LeftOut"][];
             /** @description The models. */
             models: components["schemas"]["ModelFacts"][];
         };
@@ -1149,6 +1369,11 @@ export interface components {
              * @default null
              */
             output?: string | null;
+            /**
+             * @description Tokens that may go in at these prices; a longer request costs more. None: there is no end.
+             * @default null
+             */
+            up_to?: number | null;
         };
         /** @description A frame could not be obeyed, or a subscription ended. */
         Problem: {
@@ -1164,6 +1389,54 @@ export interface components {
              * @enum {string}
              */
             type: "error";
+        };
+        /** @description A provider, without any secret. */
+        ProviderInfo: {
+            /** @description Whether it can be asked. */
+            configured: boolean;
+            /** @description Model reference of the one that it answers with if nothing else is said; none if none. */
+            default: string | null;
+            /** @description Where to read about its keys and models; empty if nowhere. */
+            docs: string;
+            /** @description The variable that holds its key; none where there are no keys. */
+            key_name: string | null;
+            /** @description What people call it. */
+            label: string;
+            /** @description Which code speaks with it: the name of a format, `litellm`, `local` or `scripted`. */
+            lane: string;
+            /** @description The first half of its model references. */
+            name: string;
+            /** @description The variables that are still missing. */
+            needs: string[];
+            /** @description Whether the site lets its users ask it. */
+            permitted: boolean;
+            /**
+             * @description `key_unreadable` if it needs its key again, as what is stored cannot be decrypted.
+             * @default
+             */
+            problem?: string;
+            /** @description Whether it was pointed elsewhere, where other models may be. */
+            redirected: boolean;
+            /**
+             * @description Where its key or its address comes from; empty if from nowhere: none is needed, or all is
+             *     still missing.
+             * @enum {string}
+             */
+            source: "" | "environment" | "site" | "user";
+            /**
+             * @description What oneself has stored for it; none if nothing.
+             * @default null
+             */
+            stored?: components["schemas"]["StoredProvider"] | null;
+            /** @description The variable that points it elsewhere; none if it cannot be moved. */
+            url_name: string | null;
+            /** @description The variable of the environment that it comes from, if it comes from there. */
+            variable: string;
+        };
+        /** @description All providers. */
+        ProviderList: {
+            /** @description The providers, in the order of the catalogue. */
+            providers: components["schemas"]["ProviderInfo"][];
         };
         /** @description What a model thought before it spoke. */
         ReasoningPart: {
@@ -1233,7 +1506,7 @@ export interface components {
          * @description What a credential may be used for.
          * @enum {string}
          */
-        Scope: "approvals" | "conversations:delete" | "conversations:read" | "conversations:write" | "models:read" | "providers:write" | "system:read" | "tokens" | "turns";
+        Scope: "approvals" | "conversations:delete" | "conversations:read" | "conversations:write" | "models:read" | "providers:write" | "system:read" | "tokens" | "turns" | "usage:read";
         ServerFrame: components["schemas"]["Welcome"] | components["schemas"]["Snapshot"] | components["schemas"]["Envelope"] | components["schemas"]["Delta"] | components["schemas"]["CaughtUp"] | components["schemas"]["Heartbeat"] | components["schemas"]["Problem"];
         /** @description The whole conversation: forget what you had of it. */
         Snapshot: {
@@ -1246,6 +1519,30 @@ export interface components {
              * @enum {string}
              */
             type: "snapshot";
+        };
+        /** @description What a number of requests to models cost. */
+        Spending: {
+            /** @description How many requests there were: also those that were repeated, or failed. */
+            attempts: number;
+            /** @description Of these: how many somebody stopped. The others brought an answer. */
+            cancelled: number;
+            /**
+             * @description US dollars, as an exact decimal number, for all requests whose cost is known; null where
+             *     there were requests and the cost of none is.
+             */
+            cost: string | null;
+            /** @description Requests whose tokens are estimated, because the provider did not report them. */
+            estimated: number;
+            /** @description The part of `cost` that rests on estimates; null where `cost` is. */
+            estimated_cost: string | null;
+            /** @description The tokens of these, in and out. */
+            estimated_tokens: number;
+            /** @description Of these: how many failed. */
+            failed: number;
+            /** @description Requests whose cost is unknown. If there are any, the real cost is higher than `cost`. */
+            unknown_attempts: number;
+            /** @description Their tokens. */
+            usage: components["schemas"]["Usage"];
         };
         /** @description Say something, and have it answered. */
         StartTurn: {
@@ -1292,6 +1589,33 @@ export interface components {
              */
             type: "step_started";
         };
+        /** @description What is stored for a provider, without any secret. */
+        StoredProvider: {
+            /** @description Where requests are sent to; empty for the usual place. */
+            base_url: string;
+            /** @description Model reference of the one that answers if none is named; empty if none is set. */
+            default_model: string;
+            /** @description Whether a key is stored. */
+            has_key: boolean;
+            /** @description Whether a command prints the key each time it is needed. */
+            key_command: boolean;
+            /** @description Its last four characters; empty where there is no key, or a short one. */
+            last_four: string;
+            /**
+             * @description What a person should know about that, one sentence each.
+             * @default []
+             */
+            notices?: string[];
+            /** @description Which one. */
+            provider: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed, UTC.
+             */
+            updated_at: string;
+            /** @description How often it was changed. */
+            version: number;
+        };
         /** @description One frame of a subscription. */
         Streamed: {
             /** @description The frame, as it travels on the WebSocket. */
@@ -1331,6 +1655,35 @@ export interface components {
              * @default null
              */
             draft?: components["schemas"]["DraftPosition"] | null;
+        };
+        /** @description Add up what was spent in a period. Days are those of UTC. */
+        SummarizeUsage: {
+            /**
+             * @description What to add it up for.
+             * @default day
+             * @enum {string}
+             */
+            by?: "conversation" | "day" | "model";
+            /**
+             * @description The `cursor` of the page before; empty for the first page.
+             * @default
+             */
+            cursor?: string;
+            /**
+             * @description How many rows at most.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * @description The first day; without it, the first of the month in which the period ends.
+             * @default null
+             */
+            since?: string | null;
+            /**
+             * @description The last day; without it, today.
+             * @default null
+             */
+            until?: string | null;
         };
         /** @description Plain text, usually Markdown. */
         TextPart: {
@@ -1698,6 +2051,60 @@ export interface components {
              * @default 0
              */
             reasoning_tokens?: number;
+        };
+        /** @description What was spent on one day, on one model or in one conversation. */
+        UsageRow: {
+            /**
+             * @description A day as 2026-01-31, a model reference, or the id of a conversation, which may have been
+             *     deleted since.
+             */
+            key: string;
+            /** @description The sums. */
+            spending: components["schemas"]["Spending"];
+        };
+        /** @description One page of rows. Days and conversations begin with the newest; models go by name. */
+        UsageSummary: {
+            /**
+             * @description What was added up for.
+             * @enum {string}
+             */
+            by: "conversation" | "day" | "model";
+            /** @description What to ask for the next page with; empty on the last page. */
+            cursor: string;
+            /** @description What there is a sum for; days without any request have no row. */
+            rows: components["schemas"]["UsageRow"][];
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            since: string;
+            /** @description The whole period, whatever is on this page. */
+            total: components["schemas"]["Spending"];
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            until: string;
+        };
+        /** @description How a provider was found. */
+        Verdict: {
+            /**
+             * @description What came out, for programs; `ok` if all is well.
+             * @enum {string}
+             */
+            code: "failed" | "key_refused" | "key_unreadable" | "missing_key" | "model_missing" | "no_credit" | "no_model" | "not_permitted" | "ok" | "rate_limited" | "timed_out" | "unreachable";
+            /** @description What to do about it; empty if there is nothing to do. */
+            hint: string;
+            /** @description Whether it took the key; none where it did not get so far. */
+            key_accepted: boolean | null;
+            /** @description Model reference of the one that was asked; empty if none was. */
+            model: string;
+            /** @description Whether it has the model; none where it did not get so far. */
+            model_exists: boolean | null;
+            /** @description Whether the provider answered at all. */
+            reached: boolean;
+            /** @description The same in a sentence, for people. */
+            text: string;
         };
         /** @description The server's answer to `hello`. */
         Welcome: {
@@ -2144,6 +2551,43 @@ export interface operations {
             500: components["responses"]["InternalError"];
         };
     };
+    "models.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GetModel"];
+            };
+        };
+        responses: {
+            /** @description What is known of a model. Nothing is guessed: unknown stays unknown. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelFacts"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "models.list": {
         parameters: {
             query?: never;
@@ -2163,7 +2607,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Models of all configured providers. */
+            /** @description Models of configured providers: those of the catalogue, and those that they tell of. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2199,6 +2643,151 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "providers.configure": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigureProvider"];
+            };
+        };
+        responses: {
+            /** @description What is stored for a provider, without any secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredProvider"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "providers.forget": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetProvider"];
+            };
+        };
+        responses: {
+            /** @description Nothing, said in a way that can grow. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "providers.list": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ListProviders"];
+            };
+        };
+        responses: {
+            /** @description All providers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "providers.test": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckProvider"];
+            };
+        };
+        responses: {
+            /** @description How a provider was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verdict"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["NotAllowed"];
             413: components["responses"]["TooLarge"];
@@ -2543,6 +3132,42 @@ export interface operations {
             429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
             502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "usage.summary": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SummarizeUsage"];
+            };
+        };
+        responses: {
+            /** @description One page of rows. Days and conversations begin with the newest; models go by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageSummary"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -1,0 +1,82 @@
+"""Loading litellm, and leaving no trace of that."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bestchat_server_ext.core.errors import NotInstalled
+
+_ENVIRONMENT = {
+    "LITELLM_MODE": "PRODUCTION",  # else it reads .env files into the environment
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it fetches a list of prices
+}
+_LEFT_BEHIND = ("TIKTOKEN_CACHE_DIR",)
+"""What it sets for itself."""
+
+_loading = threading.Lock()
+_loaded: list[Any] = []
+
+
+def load() -> Any:  # noqa: ANN401  it is not typed in any way that would help
+    """The library, loaded if it is not; takes seconds, so this belongs into a thread.
+
+    Raises:
+        NotInstalled: it is not there.
+    """
+    with _loading:
+        if not _loaded:
+            try:
+                with _environment():
+                    library = importlib.import_module("litellm")
+                    # Else the first answer loads it, on the event loop and into the environment.
+                    importlib.import_module("litellm.litellm_core_utils.default_encoding")
+            except ModuleNotFoundError as error:
+                raise missing(error) from None
+            _quiet(library)
+            _loaded.append(library)
+        return _loaded[0]
+
+
+def missing(error: ImportError) -> NotInstalled:
+    """The error for a package that is not there: litellm, or what it needs for a provider."""
+    package = (error.name or "litellm").partition(".")[0]
+    if package == "litellm":
+        text, wanted = "This provider is reached through litellm", "'bestchat[lab]'"
+    else:
+        wanted = {"google": "google-auth"}.get(package, package)
+        text = f"For this provider litellm needs {wanted}"
+    return NotInstalled(f"{text}, which is not installed here.", hint=f"Run: pip install {wanted}")
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Its settings, for as long as it loads; then everything is as it was."""
+    before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, *_LEFT_BEHIND)}
+    os.environ.update(_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _quiet(library: Any) -> None:  # noqa: ANN401  as above
+    """Switch off what it says aloud, and what it opens beside its requests."""
+    library.suppress_debug_info = True  # advertisements on standard output
+    library.disable_streaming_logging = True
+    library.disable_aiohttp_transport = True  # its sessions are never closed; httpx's are
+    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)  # prompts and answers
+
+
+def is_loaded() -> bool:
+    """Whether there is anything to let go of."""
+    return bool(_loaded)
