@@ -35,6 +35,7 @@ from bestchat_server_ext.services.usage import UsageService
 _VERSION = 0
 """Records of failures have no version: the newest counts, and losing one is harmless."""
 
+
 @dataclass
 class Step:
     """One step as the loop sees it.

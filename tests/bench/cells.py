@@ -64,7 +64,7 @@ async def create_times(environ: dict[str, str], runs: int = 200) -> list[float]:
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[dict[str, str]]:
-    """A Jupyter Server in a process of its own; gives what its kernels have in their environment."""
+    """A Jupyter Server in a process of its own; gives the environment of its kernels."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

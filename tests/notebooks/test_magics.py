@@ -218,7 +218,8 @@ def test_each_kernel_begins_a_new_one_and_can_go_on_with_another(
     # From now on it is the kernel's own.
     assert second.ask("%%chat\ncount again") == "messages: 5"
     assert second.ask("%%chat --new\ncount anew") == "messages: 1"
-    conversation = first.run("%chat").stdout.split()[-3]
+    status = dict(line.split(maxsplit=1) for line in first.run("%chat").stdout.splitlines())
+    conversation = status["conversation"].split()[0]
     assert second.ask(f"%%chat -c {conversation}\ncount") == "messages: 7"
     line = one_line(second.run("%%chat -c nothing-like-it\ncount"))
     assert "No conversation has the title 'nothing-like-it'" in line

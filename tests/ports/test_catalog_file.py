@@ -24,11 +24,40 @@ from bestchat_server_ext.testing.port_suites.catalog import CatalogSuite
 
 ROOT = Path(__file__).parents[2]
 
-NAMES = """
-    openai anthropic gemini vertex azure bedrock mistral cohere groq together fireworks deepseek
-    xai openrouter perplexity cerebras sambanova nvidia huggingface databricks watsonx moonshot
-    zai dashscope minimax ollama lmstudio vllm litellm custom local scripted
-""".split()
+NAMES = [
+    "openai",
+    "anthropic",
+    "gemini",
+    "vertex",
+    "azure",
+    "bedrock",
+    "mistral",
+    "cohere",
+    "groq",
+    "together",
+    "fireworks",
+    "deepseek",
+    "xai",
+    "openrouter",
+    "perplexity",
+    "cerebras",
+    "sambanova",
+    "nvidia",
+    "huggingface",
+    "databricks",
+    "watsonx",
+    "moonshot",
+    "zai",
+    "dashscope",
+    "minimax",
+    "ollama",
+    "lmstudio",
+    "vllm",
+    "litellm",
+    "custom",
+    "local",
+    "scripted",
+]
 
 TABLE = msgspec.json.decode(PROVIDERS.read_bytes(), type=tuple[ProviderFacts, ...])
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")

@@ -113,22 +113,31 @@ async def test_the_first_piece_comes_at_once_and_the_next_ones_together(scene: S
         await scene.written.wait()
         done, _ = await asyncio.wait([following], timeout=0.1)
         assert not done, "it was not held"
+        (held,) = (transport for _, transport in scene.pacer._held)
+        assert not hasattr(held, "_ssl_protocol"), "TLS is held, and the socket wakes us anyway"
         await scene.let_go()
         assert list(await following) == [TextChunk("b"), TextChunk("c"), TextChunk("d")]
         await stream.aclose()
 
 
 async def test_nothing_waits_once_the_model_has_stopped(scene: Scene) -> None:
+    read = asyncio.Event()
+
     async def behave(call: Call) -> None:
         await call.begin(piece("a") + STOP)
-        await call.chunk(USAGE)
-        await call.chunk(DONE)
+        await read.wait()
+        await call.chunk(USAGE + DONE)
         await call.raw(b"0\r\n\r\n")
 
     scene.host.behave = behave
+    stream = scene.provider.stream(ASKING)
     async with asyncio.timeout(LONG / 2):
-        chunks = [chunk async for some in scene.provider.stream(ASKING) for chunk in some]
-    assert chunks == [TextChunk("a"), FinishChunk("stop"), UsageChunk(Usage(3, 2))]
+        assert list(await anext(stream)) == [TextChunk("a"), FinishChunk("stop")]
+        following = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        read.set()
+        assert list(await following) == [UsageChunk(Usage(3, 2))]
+        assert [some async for some in stream] == []
     assert not scene.held.is_set()
 
 

@@ -183,9 +183,8 @@ async def test_a_body_that_is_cut(scene: Scene, how: str) -> None:
     scene.behave(behave)
     said, error = await scene.hear()
     assert said == "ab"
-    # Half a piece at the end of a body that claims to be whole is read, and makes no sense.
-    kind = errors.ProviderError if how == "close" else errors.ProviderError
-    assert isinstance(error, kind)
+    assert isinstance(error, errors.ProviderUnavailable)
+    assert "broke off" in str(error)
 
 
 async def test_an_end_between_two_pieces(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import psutil
 import pytest
+from tornado.web import HTTPError
 
 from bestchat_server_ext.core.errors import (
     Disabled,
@@ -104,6 +105,7 @@ def test_every_error_has_the_status_of_its_kind_or_a_better_one() -> None:
         *((method, WHOAMI, "POST") for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS")),
         *((method, "bestchat/api/health", "GET") for method in ("POST", "PUT", "DELETE")),
         *((method, "bestchat/api/openapi.json", "GET") for method in ("POST", "PATCH")),
+        *((method, "bestchat/api/events", "GET") for method in ("POST", "DELETE", "OPTIONS")),
     ],
 )
 async def test_a_wrong_method_is_told_the_right_one(
@@ -116,7 +118,46 @@ async def test_a_wrong_method_is_told_the_right_one(
         assert allowed in answer.error["hint"]
 
 
-@pytest.mark.parametrize("path", [WHOAMI, "bestchat/api/health", "bestchat/api/nothing"])
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Connection": "keep-alive", "Upgrade": ""}, 400, "invalid_request"),
+        ({"Upgrade": "h2c"}, 400, "invalid_request"),
+        ({"Connection": "keep-alive"}, 400, "invalid_request"),
+        ({"Sec-WebSocket-Key": ""}, 400, "invalid_request"),
+        ({"Sec-WebSocket-Version": "12"}, 426, "invalid_request"),
+        ({"Origin": "https://evil.example"}, 403, "not_allowed"),
+    ],
+    ids=[
+        "nothing",
+        "another protocol",
+        "no upgrade",
+        "no key",
+        "another version",
+        "a strange page",
+    ],
+)
+async def test_what_cannot_become_a_socket_is_told_why(
+    site: Any, headers: dict[str, str], status: int, code: str
+) -> None:
+    sent = await site.add_token() | UPGRADE | headers
+    answer = await site.ask("GET", "bestchat/api/events", None, sent)
+    assert (answer.status, answer.error["code"]) == (status, code)
+    assert answer.error["hint"]
+
+
+PATHS_OF_HEAD = [WHOAMI, *(f"bestchat/api/{name}" for name in ("health", "events", "nothing"))]
+
+
+@pytest.mark.parametrize("path", PATHS_OF_HEAD)
 async def test_head_has_a_status_and_no_body(site: Any, path: str) -> None:
     answer = await site.ask("HEAD", path)
     assert (answer.status, answer.text) == (404 if path.endswith("nothing") else 405, "")
@@ -334,6 +375,38 @@ async def test_a_client_that_goes_away_in_the_middle_leaves_nothing_behind(
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+class Telling:
+    """A host's authentication that quotes what it was given."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def caller(self, _: object) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("canary"), 500), (HTTPError(502, "canary"), 502)]
+)
+@pytest.mark.parametrize("path", ["system.whoami", "health", "openapi.json", "events"])
+async def test_the_log_says_where_a_failure_came_from_and_quotes_nobody(
+    mount: Any, caplog: pytest.LogCaptureFixture, path: str, error: Exception, status: int
+) -> None:
+    async def build() -> Any:
+        raise AssertionError
+
+    site = await mount(build, authenticator=lambda _: Telling(error))
+    method = "POST" if path == "system.whoami" else "GET"
+    answer = await site.ask(method, f"bestchat/api/{path}?token=canary", None, UPGRADE)
+    assert (answer.status, answer.error["code"]) == (status, "internal")
+    ours = [
+        entry.getMessage() for entry in caplog.records if entry.name != "tornado.access"
+    ]  # a host has its own way to log addresses, and what to leave out of them
+    assert any(f"{type(error).__name__} at " in said and "test_errors.py" in said for said in ours)
+    assert "canary" not in "".join(ours) + answer.text
+    assert not any(entry.exc_info for entry in caplog.records)
+
+
 async def nothing_there(site: Any) -> Any:
     return await site.call("conversations.get", {"conversation_id": NOBODY})
 
@@ -354,7 +427,7 @@ async def not_made_for_this(site: Any) -> Any:
 
 
 async def a_model_of_nobodys(site: Any) -> Any:
-    body = {"request_id": "r", "text": "Hi.", "model": "nobody/model"}
+    body = {"request_id": "of nobody", "text": "Hi.", "model": "nobody/model"}
     return await site.call("turns.start", body | {"conversation_id": await site.begin()})
 
 
@@ -395,6 +468,7 @@ class TestInsideJupyter:
             ("GET", "nothing", 404),
             ("HEAD", "health", 405),
             ("PUT", "health", 405),
+            ("DELETE", "events", 405),
             ("POST", "turns.start", 401),
             ("GET", "openapi.json", 401),
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -52,6 +53,36 @@ async def test_the_start_opens_nothing_and_calls_nobody(
     await asyncio.to_thread(server.stop)
     assert not server.data_dir.exists()
     assert server.alarms == []
+
+
+async def test_options_are_read_once_and_again_only_if_nothing_could_be_opened(
+    start_jupyter: Any, session: aiohttp.ClientSession, site_of: Any, mice: Any
+) -> None:
+    """What kernels were told and what the services do come from one reading."""
+    prelude = "from bestchat_server_ext.web import door; door.FAILURE_SECONDS = 0.0\n"
+    server = start_jupyter("/", prelude=prelude)
+    site = site_of(server, session)
+    mice.settle(server)
+    file = server.folder / "jupyter_config_dir" / "bestchat_config.json"
+
+    def configure(**options: Any) -> None:
+        file.write_text(json.dumps({"BestChat": options}), encoding="utf-8")
+
+    nowhere = "postgresql://u:p@127.0.0.1:1/nowhere"
+    configure(database_url=nowhere, server_url="http://127.0.0.1:1/first/")
+    kernel_id = (await site.ask("POST", "api/kernels", {"name": "mouse"})).json["id"]
+    assert (await mice.environ(kernel_id))["BESTCHAT_URL"].endswith("/first/")
+    configure(server_url="http://127.0.0.1:1/second/")
+    assert (await site.call("models.list")).status == 503  # the database of the first reading
+    assert (await site.call("models.list")).status == 200
+    configure(server_url="http://127.0.0.1:1/third/")
+    answer = (await site.call("system.options")).json
+    told = {option["name"]: option["value"] for option in answer["options"]}
+    assert told["server_url"].endswith("/second/")
+    another = (await site.ask("POST", "api/kernels", {"name": "mouse"})).json["id"]
+    assert (await mice.environ(another))["BESTCHAT_URL"].endswith("/second/")
+    for one in (kernel_id, another):
+        await site.ask("DELETE", f"api/kernels/{one}")
 
 
 class TestStrictAndElsewhere:

@@ -17,7 +17,7 @@ from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import LOCAL_CALLER
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import RateLimited, Unavailable
-from bestchat_server_ext.web import handler
+from bestchat_server_ext.web import door, handler
 
 Open = Callable[..., Awaitable[Application]]
 
@@ -231,9 +231,91 @@ class TestOpening:
         assert {answer.status for answer in answers} == {401}
         assert len(opened) == 1
 
-    async def test_trouble_is_said_to_the_user_and_goes_away_by_itself(
-        self, mount: Any, open_here: Open
+    async def test_many_who_come_at_once_wait_for_one_attempt(self, mount: Any) -> None:
+        built, begun, may_fail = [], asyncio.Event(), asyncio.Event()
+
+        async def build() -> Application:
+            built.append(None)
+            begun.set()
+            await may_fail.wait()
+            raise Unavailable("Nobody answers.")
+
+        site = await mount(build, authenticator=EverybodyIsTheUser)
+        calls = [asyncio.create_task(site.call("system.whoami")) for _ in range(8)]
+        await begun.wait()
+        stranger = {"Authorization": f"token {UNKNOWN}"}
+        may_fail.set()
+        assert {answer.status for answer in await asyncio.gather(*calls)} == {503}
+        assert (await site.call("system.whoami", {}, stranger)).status == 503
+        assert len(built) == 1
+
+    async def test_who_leaves_does_not_take_the_opening_along(self) -> None:
+        may_open, opened = asyncio.Event(), object()
+
+        async def build() -> Any:
+            await may_open.wait()
+            return opened
+
+        entrance = door.Door(build)
+        first, second = (asyncio.create_task(entrance.application()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        may_open.set()
+        assert await second is opened
+
+    async def test_what_is_being_opened_when_the_server_stops_is_closed(
+        self, open_here: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        may_open, application, closed = asyncio.Event(), await open_here(), []
+        close = application.close
+
+        async def noted() -> None:
+            closed.append(None)
+            await close()
+
+        async def build() -> Application:
+            await may_open.wait()
+            return application
+
+        monkeypatch.setattr(application, "close", noted)
+        entrance = door.Door(build)
+        calling = asyncio.create_task(entrance.application())
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(entrance.close())
+        await asyncio.sleep(0)
+        may_open.set()
+        await asyncio.gather(calling, closing)
+        assert closed == [None]
+        with pytest.raises(Unavailable, match="stopping"):
+            await entrance.application()
+
+    async def test_a_failure_counts_for_a_while_and_then_is_tried_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built: list[None] = []
+
+        async def build() -> Application:
+            built.append(None)
+            raise Unavailable("Nobody answers.", hint="Wait.")
+
+        entrance = door.Door(build)
+        monkeypatch.setattr(door, "FAILURE_SECONDS", 1000.0)
+        for _ in range(3):
+            with pytest.raises(Unavailable, match=r"Nobody answers\. Wait\."):
+                await entrance.application()
+        assert len(built) == 1
+        monkeypatch.setattr(door, "FAILURE_SECONDS", 0.0)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await entrance.application()
+        assert len(built) == 3
+
+    async def test_trouble_is_said_to_the_user_and_goes_away_by_itself(
+        self, mount: Any, open_here: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(door, "FAILURE_SECONDS", 0.0)
         trouble: list[Exception] = [Unavailable("The disk is full.", hint="Make room.")]
 
         async def build() -> Application:
@@ -279,8 +361,8 @@ class TestOpening:
         headers = {"Authorization": f"token {UNKNOWN}"}
         answer = await site.call("system.whoami", {}, headers)
         assert (answer.status, answer.error["code"]) == (500, "internal")
-        assert "private" not in answer.text
-        assert "private" in caplog.text  # it is the log's to know
+        assert "private" not in answer.text + caplog.text
+        assert "KeyError at " in caplog.text  # where it came from is the log's to know
 
     async def test_when_to_come_again_is_a_header_too(
         self, plain: Any, application: Application, monkeypatch: pytest.MonkeyPatch

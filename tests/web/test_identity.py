@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
-from jupyter_server.auth.identity import IdentityProvider
+from jupyter_server.auth.identity import (
+    IdentityProvider,
+    LegacyIdentityProvider,
+    PasswordIdentityProvider,
+    User,
+)
+from jupyter_server.auth.login import LegacyLoginHandler
 from yarl import URL
 
 from bestchat_server_ext.api import conversations
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.core.ids import LOCAL_OWNER
-from bestchat_server_ext.web.extension import _current_owner
+from bestchat_server_ext.web.extension import _current_owner, owner_of
 
 
 async def listed(site: Any, headers: dict[str, str]) -> list[str]:
@@ -71,8 +78,89 @@ async def test_on_a_laptop_everybody_is_the_same_person(
     await site.ask("DELETE", f"api/kernels/{kernel_id}")
 
 
-def test_outside_of_any_request_it_is_that_person_too() -> None:
-    assert _current_owner(IdentityProvider()) == LOCAL_OWNER
+class Strict(PasswordIdentityProvider):
+    """A site's own rules for passwords, and nothing about names."""
+
+    def passwd_check(self, password: str) -> bool:
+        return len(password) > 12 and bool(super().passwd_check(password))
+
+
+class Deriving(Strict):
+    """One that is derived from such a one."""
+
+
+class Asking(PasswordIdentityProvider):
+    def get_user(self, _: Any) -> User | None:
+        return User("ada")
+
+
+class OneName(PasswordIdentityProvider):
+    def generate_anonymous_user(self, _: Any) -> User:
+        return User("ada")
+
+
+class Registering(Strict):
+    """Who signs in gets a name, which comes back with each cookie."""
+
+    def process_login_form(self, _: Any) -> User | None:
+        return User("ada")
+
+
+class OldLogin(LegacyLoginHandler):
+    """As old as Jupyter's, and with names."""
+
+    @classmethod
+    def get_user(cls, _: Any) -> str:
+        return "ada"
+
+
+NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider, Strict, Deriving)
+
+
+@pytest.mark.parametrize("provider", NAMELESS)
+def test_without_names_everybody_is_that_person(provider: type[IdentityProvider]) -> None:
+    """Also outside of any request."""
+    asked = provider()
+    handler = SimpleNamespace(identity_provider=asked, current_user=User("made-up-just-now"))
+    assert (owner_of(handler), _current_owner(asked)) == (LOCAL_OWNER, LOCAL_OWNER)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [Asking(), OneName(), Registering(), LegacyIdentityProvider(login_handler_class=OldLogin)],
+    ids=lambda asked: type(asked).__name__,
+)
+def test_who_gives_names_is_believed(asked: IdentityProvider) -> None:
+    handler = SimpleNamespace(identity_provider=asked, current_user=User("ada"))
+    assert (owner_of(handler), _current_owner(asked)) == ("ada", None)
+
+
+SITES_OWN = """
+from jupyter_server.auth.identity import PasswordIdentityProvider
+
+class Quiet(PasswordIdentityProvider):
+    '''A site's own settings around what Jupyter does.'''
+
+    def cookie_secret_hook(self, h):
+        h.update(b"of this site")
+        return super().cookie_secret_hook(h)
+"""
+
+
+async def test_a_sites_own_provider_without_names_makes_no_strangers(
+    start_jupyter: Any, session: aiohttp.ClientSession, site_of: Any, tmp_path: Path, mice: Any
+) -> None:
+    """Jupyter makes up a new user for each request that comes without a cookie."""
+    (tmp_path / "quiet.py").write_text(SITES_OWN, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    server = start_jupyter("/", "--ServerApp.identity_provider_class=quiet.Quiet", PYTHONPATH=path)
+    site = site_of(server, session)
+    mice.settle(server)
+    made = [await site.begin() for _ in range(2)]
+    kernel_id, environ = await kernel_of(site, mice, site.headers)
+    for headers in (site.headers, bearing(environ)):
+        assert sorted(await listed(site, headers)) == sorted(made)
+    await site.ask("DELETE", f"api/kernels/{kernel_id}")
 
 
 NAMES = """

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tornado.web import HTTPError
 
 from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.client.inprocess import LOCAL_CALLER
 from bestchat_server_ext.core.access import KERNEL_SCOPES, Caller
+from bestchat_server_ext.core.errors import Unavailable
 from bestchat_server_ext.web import socket as web_socket
 
 FAR = 10_000.0
@@ -125,6 +129,68 @@ async def test_a_token_with_time_left_keeps_its_line(
     await line.greet()
     for _ in range(5):
         assert (await line.heartbeat())["seqs"] == {}
+
+
+class Providing:
+    """The user of a host whose provider of identities is asked at each heartbeat."""
+
+    def __init__(self, *trouble: Exception | None) -> None:
+        """With each time of being asked, raise what comes next; the last again and again."""
+        self.trouble = list(trouble)
+
+    async def caller(self, _: object) -> Caller:
+        error = self.trouble.pop(0) if len(self.trouble) > 1 else self.trouble[0]
+        if error is not None:
+            raise error
+        return LOCAL_CALLER
+
+
+@pytest.fixture
+def ask_a_provider(
+    mount: Any, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Awaitable[Any]]:
+    """Greet on a line whose user a provider has to vouch for."""
+
+    async def build() -> Application:
+        return application
+
+    async def greet(*trouble: Exception | None) -> Any:
+        monkeypatch.setattr(web_socket, "HEARTBEAT_SECONDS", 0.001)
+        site = await mount(build, authenticator=lambda _: Providing(None, *trouble))
+        line = await site.connect()
+        await line.greet()
+        return line
+
+    return greet
+
+
+@pytest.mark.parametrize(
+    "error",
+    [HTTPError(500, "canary"), HTTPError(503), Unavailable("Gone."), RuntimeError("canary")],
+    ids=["refusal", "silence", "known", "unknown"],
+)
+async def test_a_provider_that_fails_once_does_not_stop_the_heart(
+    ask_a_provider: Any, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    beyond = [error] * (web_socket.UNCHECKED_LIMIT - 1)
+    line = await ask_a_provider(*beyond, None, *beyond, None)
+    for _ in range(3):
+        assert (await line.heartbeat())["seqs"] == {}
+    assert caplog.text.count("no heartbeat was sent") == 2 * len(beyond)
+    assert "canary" not in caplog.text
+
+
+async def test_rights_that_nobody_can_check_do_not_last(ask_a_provider: Any) -> None:
+    line = await ask_a_provider(HTTPError(500))
+    assert await line.hear() == web_socket.CLOSE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_provider_that_knows_nobody_any_more_ends_the_line(
+    ask_a_provider: Any, status: int
+) -> None:
+    line = await ask_a_provider(None, HTTPError(status))
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
 
 
 async def test_watches_end_with_their_lines(plain: Any, application: Application) -> None:
