@@ -12,6 +12,7 @@ from bestchat_server_ext.adapters.provider_http.pacing import Pacer
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.models import Chunk
 from bestchat_server_ext.core.wire.lane import Lane
+from bestchat_server_ext.core.wire.refusals import unreadable
 
 if TYPE_CHECKING:
     import aiohttp
@@ -51,15 +52,24 @@ class Answer:
             if decoder.error is not None:
                 raise decoder.error
             data = await self._data()
-            chunks = decoder.feed(data) if data else decoder.close()
+            chunks = decoder.feed(data) if data else self._rest()
             self._ended = decoder.done or not data
             if chunks:
                 return chunks
         if decoder.error is not None:
             raise decoder.error
         if not (decoder.done or decoder.finished):
-            raise errors.ProviderUnavailable("The provider's answer broke off.", hint="Try again.")
+            raise _broke_off()
         return []
+
+    def _rest(self) -> list[Chunk]:
+        """What stands at the end of a body; half a piece there means that it was cut."""
+        try:
+            return self._decoder.close()
+        except errors.ProviderError as error:
+            if error.info.text == unreadable().info.text:
+                raise _broke_off() from None
+            raise
 
     async def drain(self) -> None:
         """Read what is left behind the end marker, if it comes at once."""
@@ -117,3 +127,7 @@ class Answer:
             "The provider answered with a document and not with a stream.",
             hint="Check its URL; usually it ends in /v1.",
         )
+
+
+def _broke_off() -> errors.ProviderUnavailable:
+    return errors.ProviderUnavailable("The provider's answer broke off.", hint="Try again.")

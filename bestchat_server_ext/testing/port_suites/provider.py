@@ -1,4 +1,4 @@
-"""What every provider has to do, as tests.
+r"""What every provider has to do, as tests: for the ones that ship, and for those of plugins.
 
 Derive from `ProviderSuite`, give it your provider and requests, and pytest runs them::
 
@@ -14,6 +14,36 @@ Derive from `ProviderSuite`, give it your provider and requests, and pytest runs
             return lambda text: ModelRequest(ModelRef("mine", "model"), (user_message(text),))
 
 Needs pytest-asyncio with `asyncio_mode = "auto"`.
+
+Behind your provider stands a model, or something that answers like one: with some text in at least
+one piece, a reason for the end, and usage. A model that is called `no-such-model-anywhere` is
+missing there. If your provider speaks HTTP, `testing.http_host.Host` is such a thing, on a real
+socket, and `testing.endpoint.FixedEndpoint` says where it is::
+
+    async def answer(call: Call) -> None:
+        if b"no-such-model-anywhere" in call.body:
+            await call.answer(404, b"{}")
+        else:
+            await call.stream(b'data: {"text":"Hello"}\n\n', b"data: [DONE]\n\n")
+
+    @pytest.fixture
+    async def provider(self):
+        host = Host(answer)
+        await host.start()
+        provider = MyProvider(FixedEndpoint(host.url, "a key"))
+        yield provider
+        await provider.close()
+        await host.stop()
+
+What the suite cannot see, and callers rely on all the same:
+
+- Chunks that arrive together come together: whoever reads is woken once for all of them.
+- Only errors of `core.errors` come out, with a text for a person; the key and the prompt are in
+  none of them, nor in what they were raised from. What may pass is a `ProviderUnavailable`, what
+  asks to wait a `RateLimited`: those are asked again, by whoever asked you. You try once.
+- What had arrived before an error was given away before it is raised.
+- Nothing blocks the event loop: libraries load in a thread, on first use.
+- `facts` answers from memory, and `close` can be called on another loop than requests ran on.
 """
 
 from __future__ import annotations
@@ -23,6 +53,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from bestchat_server_ext.core.errors import ChatError
 from bestchat_server_ext.core.ids import MessageId, TurnId, uuid7
@@ -101,6 +132,17 @@ class ProviderSuite:
         stream = provider.stream(request_for("Say something."))
         await stream.aclose()
         assert [chunks async for chunks in stream] == []
+
+    async def test_cancelling_stops(self, provider: Provider, request_for: RequestFor) -> None:
+        """Whoever waits for an answer can be cancelled, and the provider goes on answering."""
+        waiting = asyncio.ensure_future(anext(provider.stream(request_for("Say something."))))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(waiting, 5)
+        again = provider.stream(request_for("Say something."))
+        assert await anext(again)
+        await again.aclose()
 
     async def test_streams_are_independent(
         self, provider: Provider, request_for: RequestFor
