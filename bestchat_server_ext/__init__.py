@@ -15,7 +15,11 @@ Importing this package loads none of it: Jupyter Server imports it at every star
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+# What is logged goes where whoever runs us says; where nobody does, as in a kernel, nowhere.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 door         what every handler needs: the application when it is first wanted, and who asks
 errors       an error's kind -> an HTTP status, once
-handler      what all HTTP handlers share: bodies up to a limit in, JSON and one shape of error out
+answers      what all answers share: JSON, one shape of error, logs that quote nobody
+together     work that is done once for all who want it at the same time
+handler      what all HTTP handlers share: bodies up to a limit in, answers out
 http         one handler for all procedures, and two documents
 socket       the WebSocket: subscribe, resume, heartbeat
 routes       paths -> handlers

@@ -15,10 +15,14 @@ from bestchat_server_ext.core.errors import (
     ChatError,
     Disabled,
     ErrorInfo,
+    InternalError,
     NotAuthenticated,
     Unavailable,
+    from_info,
 )
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.tokens import PREFIX, well_formed
+from bestchat_server_ext.web.together import Together
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +40,13 @@ class Authenticator(Protocol):
         ...
 
 
+FAILURE_SECONDS = 1.5
+"""How long a failed opening counts. It may have taken seconds to fail, and is not to be repeated
+for each of many who come one after another, least of all for strangers."""
+
+
 class Door:
-    """Opens the application at the first call, and again after a failure."""
+    """Opens the application at the first call, and again some time after a failure."""
 
     def __init__(
         self,
@@ -53,7 +62,8 @@ class Door:
         self._application: Application | None = None
         self.trouble: ErrorInfo | None = None
         """Why the application could not be opened when it was last wanted."""
-        self._opening = asyncio.Lock()
+        self._failed_at = 0.0
+        self._opening = Together(self._open, "bestchat-opening")
         self._closed = False
 
     async def check(self) -> None:
@@ -66,24 +76,40 @@ class Door:
             await self._check()
 
     async def application(self) -> Application:
-        """The application.
+        """The application. Who wants it while it is being opened waits for that.
 
         Raises:
             Disabled: there is not to be one.
-            Unavailable: its storage cannot be opened. The next call tries again.
+            Unavailable: its storage cannot be opened. A call some moments later tries again.
+            ChatError: whatever else keeps it from being opened.
         """
         await self.check()
-        async with self._opening:
-            if self._application is None:
-                if self._closed:
-                    raise Unavailable("The server is stopping.", hint="Start it again.")
-                try:
-                    self._application = await self._build()
-                except ChatError as error:
-                    self.trouble = error.info
-                    raise
-                self.trouble = None
+        if self._application is not None:
             return self._application
+        if self._closed:
+            raise Unavailable("The server is stopping.", hint="Start it again.")
+        if self.trouble is not None and _now() - self._failed_at < FAILURE_SECONDS:
+            raise from_info(self.trouble)
+        return await self._opening()
+
+    async def _open(self) -> Application:
+        try:
+            self._application = await self._build()
+        except ChatError as error:
+            if not isinstance(error, Disabled):
+                _log.warning("BestChat cannot be opened: %s", error)
+            self._note_failure(error)
+            raise
+        except Exception as error:
+            _log.error("BestChat cannot be opened: %s", origin(error))
+            mistake = InternalError()
+            self._note_failure(mistake)
+            raise mistake from error
+        self.trouble = None
+        return self._application
+
+    def _note_failure(self, error: ChatError) -> None:
+        self.trouble, self._failed_at = error.info, _now()
 
     @property
     def opened(self) -> Application | None:
@@ -92,11 +118,15 @@ class Door:
 
     async def close(self) -> None:
         """Close the application, if it was ever opened; it is not opened again."""
-        async with self._opening:
-            self._closed = True
-            application, self._application = self._application, None
+        self._closed = True
+        await self._opening.over()
+        application, self._application = self._application, None
         if application is not None:
             await application.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def bearer(handler: RequestHandler) -> str | None:
@@ -126,16 +156,15 @@ class TokenAuthenticator:
         if not well_formed(token):
             raise NotAuthenticated("This is not a BestChat token.", hint="Copy all of it.")
         await self._door.check()
-        return await (await self._opened()).authenticate(token)
+        return await (await self._opened(token)).authenticate(token)
 
-    async def _opened(self) -> Application:
+    async def _opened(self, token: str) -> Application:  # noqa: ARG002  for those who derive
         """The application. Why it cannot be opened is no business of somebody unknown."""
         try:
             return await self._door.application()
-        except Disabled:
+        except (Disabled, InternalError):  # these say nothing that is not for everybody
             raise
         except ChatError as error:
-            _log.warning("BestChat cannot be opened: %s", error)
             raise Unavailable(
                 "BestChat cannot be opened on this server.", hint="The server's log says why."
             ) from error

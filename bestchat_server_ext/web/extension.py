@@ -21,6 +21,7 @@ from jupyter_server.auth.identity import (
     PasswordIdentityProvider,
     User,
 )
+from jupyter_server.auth.login import LegacyLoginHandler, LoginFormHandler
 from jupyter_server.base.call_context import CallContext
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
@@ -42,12 +43,25 @@ from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandl
 from bestchat_server_ext.web.kernels import KernelTokens
 from bestchat_server_ext.web.routes import routes
 from bestchat_server_ext.web.socket import EventsSocket
+from bestchat_server_ext.web.together import Together
 
 if TYPE_CHECKING:
-    from bestchat_server_ext.settings import Settings
+    from bestchat_server_ext.settings import Loaded, Settings
 
-_NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
-"""Jupyter's own providers: they know that somebody is there, but not who."""
+_JUPYTERS_OWN = (
+    *(IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider),
+    *(LoginFormHandler, LegacyLoginHandler),
+)
+"""Who knows that somebody is there, but not who."""
+
+_NAMING = (
+    *("get_user", "_get_user", "get_user_token", "get_user_cookie", "user_from_cookie"),
+    *("generate_anonymous_user", "process_login_form"),
+)
+"""The methods of a provider in which users come to be."""
+
+_LEGACY_NAMING = ("get_user", "get_user_token", "get_user_cookie", "post")
+"""Those of a login handler, which `LegacyIdentityProvider` asks."""
 
 
 class JupyterAuthenticator(TokenAuthenticator):
@@ -59,10 +73,10 @@ class JupyterAuthenticator(TokenAuthenticator):
         self._kernels = kernels
         self._activity = activity
 
-    async def _opened(self) -> Application:
-        """The application, with the tokens of all kernels that were started meanwhile."""
-        application = await super()._opened()
-        await self._kernels.settle(application)
+    async def _opened(self, token: str) -> Application:
+        """The application, in which the token counts if it is one of a kernel that lives."""
+        application = await super()._opened(token)
+        await self._kernels.settle(token)
         return application
 
     async def caller(self, handler: RequestHandler) -> Caller | None:
@@ -110,9 +124,23 @@ def owner_of(handler: Any) -> OwnerId:  # noqa: ANN401  any JupyterHandler
     Token authentication makes up a new user for each request without a cookie, so only a
     provider that gives names is believed.
     """
-    if type(handler.identity_provider) in _NAMELESS:
+    if _nameless(handler.identity_provider):
         return LOCAL_OWNER
     return OwnerId(handler.current_user.username)
+
+
+def _nameless(provider: IdentityProvider) -> bool:
+    """Whether users come to be as in Jupyter's own providers, whatever else was made of them."""
+    if isinstance(provider, LegacyIdentityProvider):
+        login = cast("type", provider.login_handler_class)
+        if not all(_jupyters_own(login, name) for name in _LEGACY_NAMING):
+            return False
+    return all(_jupyters_own(type(provider), name) for name in _NAMING)
+
+
+def _jupyters_own(owner: type, method: str) -> bool:
+    defining = next((base for base in owner.__mro__ if method in vars(base)), None)
+    return defining is None or defining in _JUPYTERS_OWN
 
 
 class _InsideJupyter:
@@ -169,27 +197,12 @@ _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, no
 RESOURCE = "bestchat"
 """What Jupyter's authorizer knows us by."""
 
-OPTIONS = (
-    "data_dir",
-    "database_url",
-    "database_pool_size",
-    "default_model",
-    "fallback_models",
-    "fallback_models_overflow",
-    "fallback_models_refused",
-    "scripts_dir",
-    "step_limit",
-    "server_url",
-    "allowed_models",
-    "allowed_base_urls",
-    "allow_user_keys",
-    "enabled",
-)
-"""The names of all options. Said again here because `settings` takes its time to load."""
-
 
 class BestChat(ExtensionApp):
-    """Hangs BestChat's routes into a Jupyter Server."""
+    """Hangs BestChat's routes into a Jupyter Server.
+
+    Its traits are the options. They are said again here because `settings` takes its time to load.
+    """
 
     name = "bestchat"
     extension_url = "/bestchat"
@@ -215,30 +228,43 @@ class BestChat(ExtensionApp):
         """Build the door; nothing is opened yet."""
         for name in ("bestchat_server_ext", "bestchat_kernel"):
             logging.getLogger(name).parent = self._server.log  # as Jupyter does with Tornado's
-        self._settings: Settings | None = None
+        self._loaded: Loaded | None = None
+        self._reading = Together(self._read, "bestchat-options")
         self._door = Door(self._build, self._check)
         self._activity = Activity(self._server.web_app.settings["last_activity_times"])
 
     @property
     def _given(self) -> dict[str, Any]:
         """The options that stand in the server's own configuration."""
-        overrides = {name: getattr(self, name) for name in OPTIONS}
+        overrides = {name: getattr(self, name) for name in BestChat.class_own_traits(config=True)}
         return {name: value for name, value in overrides.items() if value is not None}
 
     async def _build(self) -> bootstrap.Application:
-        application = await bootstrap.open_application(os.environ, self._given, serves=True)
+        loaded = await self._load()
+        try:
+            application = await bootstrap.open_application(os.environ, loaded=loaded, serves=True)
+        except ChatError:
+            self._loaded = None  # what is wrong may be put right in a file before the next attempt
+            raise
         self._activity.watch(self._door)
+        self._kernels.settle_all()
         return application
 
-    async def _options(self) -> Settings:
+    async def _load(self) -> Loaded:
         """The options, read once: when a kernel is started, or somebody calls.
 
         Raises:
             InvalidRequest: one of them cannot be used.
         """
-        if self._settings is None:
-            self._settings = await asyncio.to_thread(_load, self._given)
-        return self._settings
+        if self._loaded is None:
+            self._loaded = await self._reading()
+        return self._loaded
+
+    async def _read(self) -> Loaded:
+        return await asyncio.to_thread(_load, self._given)
+
+    async def _options(self) -> Settings:
+        return (await self._load()).settings
 
     async def _check(self) -> None:
         try:
@@ -306,10 +332,10 @@ class BestChat(ExtensionApp):
             await self._door.close()
 
 
-def _load(given: dict[str, Any]) -> Settings:
+def _load(given: dict[str, Any]) -> Loaded:
     from bestchat_server_ext import settings  # in a thread: pydantic takes its time to load
 
-    return settings.load(os.environ, given)
+    return settings.load_with_origins(os.environ, given)
 
 
 def _current_owner(provider: IdentityProvider) -> OwnerId | None:
@@ -318,7 +344,7 @@ def _current_owner(provider: IdentityProvider) -> OwnerId | None:
     Nobody's, where people have names and a kernel is started ahead of time: it may be handed to
     anybody. Whatever a request has left running is no part of it any more.
     """
-    if type(provider) in _NAMELESS:
+    if _nameless(provider):
         return LOCAL_OWNER
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     if handler is None or handler._finished or handler.current_user is None:  # noqa: SLF001

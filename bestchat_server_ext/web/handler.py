@@ -1,4 +1,4 @@
-"""What all HTTP handlers share: bodies up to a limit in, JSON out, errors in one shape.
+"""What all HTTP handlers share: bodies up to a limit in, answers out.
 
 Tornado would keep a whole body in memory before anybody looks at it. So these handlers take bodies
 piece by piece, and say no as soon as one is known to be too large. That is before the client has
@@ -13,21 +13,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-import msgspec
 from tornado.http1connection import HTTP1Connection
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, stream_request_body
 
 from bestchat_server_ext.api.error_body import ErrorBody
-from bestchat_server_ext.core.errors import (
-    ChatError,
-    ErrorInfo,
-    InternalError,
-    InvalidRequest,
-    NotAllowed,
-    NotAuthenticated,
-    NotFound,
-    TooLarge,
-)
+from bestchat_server_ext.core.errors import ChatError, InvalidRequest, TooLarge
+from bestchat_server_ext.web.answers import Answers
 from bestchat_server_ext.web.door import Authenticator, Door
 from bestchat_server_ext.web.errors import status_of
 
@@ -39,7 +30,7 @@ LINGER_SECONDS = 5.0
 
 
 @stream_request_body
-class DoorHandler(RequestHandler):
+class DoorHandler(Answers):
     """A request that is received up to a limit, and an answer in JSON."""
 
     door: Door
@@ -88,8 +79,7 @@ class DoorHandler(RequestHandler):
             HTTPError: another method is wanted.
             InvalidRequest: the body is packed.
         """
-        if self.request.method not in self._methods():
-            raise HTTPError(405)
+        self.require_method()
         packing = self.request.headers.get("Content-Encoding", "identity")
         if packing.strip().lower() not in {"", "identity"}:
             raise InvalidRequest(
@@ -97,15 +87,6 @@ class DoorHandler(RequestHandler):
                 hint="Send it without a Content-Encoding.",
                 field="Content-Encoding",
             )
-
-    def _methods(self) -> list[str]:
-        """What this address takes."""
-        known = {name: name.lower() for name in self.SUPPORTED_METHODS}
-        return [
-            name
-            for name, lower in known.items()
-            if getattr(type(self), lower) is not getattr(RequestHandler, lower)
-        ]
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body, or throw it away."""
@@ -116,36 +97,6 @@ class DoorHandler(RequestHandler):
             self._refuse_body()
 
     # What goes out.
-
-    def send(self, body: msgspec.Struct | dict[str, Any], status: int = 200) -> None:
-        """Answer with JSON."""
-        self.finish(self._compose(body, status))
-
-    def _compose(self, body: msgspec.Struct | dict[str, Any], status: int) -> bytes:
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-store")
-        return msgspec.json.encode(body)
-
-    def send_error_info(self, info: ErrorInfo) -> None:
-        """Answer with an error."""
-        if info.retry_after is not None:
-            self.set_header("Retry-After", str(int(info.retry_after) + 1))
-        self.send(ErrorBody(info), status_of(info))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401  Tornado's
-        """Put what the framework found wrong into our shape."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, ChatError):
-            self.send_error_info(error.info)
-        elif isinstance(error, HTTPError):
-            allowed = ", ".join(self._methods())
-            if status_code == 405:  # noqa: PLR2004  HTTP statuses name themselves
-                self.set_header("Allow", allowed)
-            self.send(ErrorBody(_framework_error(status_code, allowed).info), status_code)
-        else:
-            self.send_error_info(InternalError().info)
 
     def _refuse(self, error: ChatError | HTTPError, *_: str) -> None:
         """Answer with what was wrong from the start, now that the body has come."""
@@ -163,7 +114,7 @@ class DoorHandler(RequestHandler):
             f"The request's body is larger than {BODY_LIMIT} bytes.",
             hint="Send less at once; a text may have two million characters.",
         ).info
-        answer = self._compose(ErrorBody(info), status_of(info))
+        answer = self.compose(ErrorBody(info), status_of(info))
         if "Expect" in self.request.headers:  # the client waits before it sends the body
             self.finish(answer)
             return
@@ -205,28 +156,3 @@ def _exceeds(length: str) -> bool:
     digits = length.strip().lstrip("0")
     many = len(digits) > len(str(BODY_LIMIT))
     return digits.isdecimal() and (many or int(digits) > BODY_LIMIT)
-
-
-def _framework_error(status: int, allowed: str) -> ChatError:
-    """The error behind a status that Tornado or Jupyter chose."""
-    match status:
-        case 401:
-            return NotAuthenticated("The request carries no valid credential.")
-        case 403:
-            return NotAllowed(
-                "The request was refused.",
-                hint="A browser's requests need the XSRF token; scripts send an Authorization "
-                "header instead.",
-            )
-        case 404:
-            return NotFound("There is nothing at this address.")
-        case 405:
-            return InvalidRequest(
-                "This address takes another method.", hint=f"Use {allowed}.", field="method"
-            )
-        case 413:
-            return TooLarge("The request is too large.")
-        case _ if status < 500:  # noqa: PLR2004  HTTP statuses name themselves
-            return InvalidRequest("The request cannot be used.")
-        case _:
-            return InternalError()

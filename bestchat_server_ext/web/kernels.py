@@ -1,9 +1,13 @@
 """A token and an address for every kernel that the server starts.
 
 The token is made before the kernel, because it travels in the kernel's environment. While the
-database is closed, it is stored when a BestChat token is first presented: a kernel that never chats
-must not open it. It is revoked when the kernel is removed. A restart keeps environment and kernel,
-and so the token.
+database is closed, it is only kept in mind: a kernel that never chats must not open it. It is
+stored once the database is open, or else when it is presented. It is revoked when the kernel is
+removed. A restart keeps environment and kernel, and so the token.
+
+It expires a day after this server last knew the kernel to live, and is renewed before somebody who
+comes with a token is looked at. So nothing is good forever that a killed server left behind, and no
+timer has to be right about a laptop that was asleep.
 
 What the server itself must know, and its kernels must not, is taken out of their environment.
 """
@@ -14,14 +18,17 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.errors import ChatError, Disabled
 from bestchat_server_ext.core.ids import OwnerId
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
 from bestchat_server_ext.web.door import Door
+from bestchat_server_ext.web.together import Together
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +62,14 @@ def _withholding(update: Callable[..., None]) -> Callable[..., None]:
     return update_env
 
 
+class _Pending(NamedTuple):
+    """A token that was given out and is not stored yet."""
+
+    token: str
+    owner: OwnerId
+    store: Together[None]
+
+
 class KernelTokens:
     """Watches a kernel manager, and gives its kernels their credentials."""
 
@@ -71,9 +86,11 @@ class KernelTokens:
         self._door = door
         self._address = address
         self._owner = owner
-        self._pending: dict[str, tuple[str, OwnerId]] = {}
+        self._living: Callable[[], Collection[str]] = tuple
+        self._pending: dict[str, _Pending] = {}
+        self._renewing = Together(self._renew, "bestchat-renewal")
+        self._storing: set[asyncio.Task[None]] = set()
         self._revoking: set[asyncio.Task[None]] = set()
-        self._settling = asyncio.Lock()
 
     def watch(self, kernel_manager: Any) -> None:  # noqa: ANN401  any MappingKernelManager
         """Wrap the methods through which kernels come, change their environment and go.
@@ -81,6 +98,7 @@ class KernelTokens:
         They are wrapped on the instance, because the class is the administrator's to choose.
         """
         start, remove = kernel_manager.start_kernel, kernel_manager.remove_kernel
+        self._living = kernel_manager.list_kernel_ids
 
         async def start_kernel(**kwargs: Any) -> str:  # noqa: ANN401  passed through
             if kwargs.get("kernel_id") in kernel_manager:
@@ -93,9 +111,10 @@ class KernelTokens:
             kernel_id: str = await start(**kwargs, env=environ)
             if owner is None or (token := environ.get("BESTCHAT_TOKEN")) is None:
                 return kernel_id
-            self._pending[kernel_id] = token, owner
-            if (opened := self._door.opened) is not None:
-                await self._settle_now(opened)
+            store = Together(partial(self._store, kernel_id), "bestchat-kernel-token")
+            self._pending[kernel_id] = _Pending(token, owner, store)
+            if self._door.opened is not None:
+                await self._store_now(kernel_id)
             return kernel_id
 
         def remove_kernel(kernel_id: str) -> Any:  # noqa: ANN401  passed through
@@ -118,41 +137,83 @@ class KernelTokens:
         token = new_token(secrets.token_bytes(ENTROPY_BYTES))
         return {"BESTCHAT_URL": await self._address(), "BESTCHAT_TOKEN": token}
 
-    async def settle(self, application: Application) -> None:
-        """Store the tokens that were given out and not stored yet.
+    async def settle(self, token: str) -> None:
+        """Make a token count that somebody comes with, if it is one of a kernel that lives.
+
+        One of a kernel that has just ended must not, so what is being revoked is waited for. Else
+        it is no matter here what becomes of the tokens of other kernels.
 
         Raises:
-            ChatError: storage is out of reach; they are kept for the next time.
+            ChatError: it was not stored yet, and cannot be now.
         """
-        async with self._settling:
-            for kernel_id, (token, owner) in list(self._pending.items()):
-                await application.tokens.add_kernel_token(token, owner, kernel_id)
-                if self._pending.pop(kernel_id, None) is None:  # it has ended meanwhile
-                    await application.tokens.revoke_kernel(kernel_id)
+        if self._revoking:
+            await asyncio.wait(self._revoking)
+        for pending in list(self._pending.values()):
+            if secrets.compare_digest(pending.token, token):
+                await pending.store()
+        if (await self._door.application()).tokens.renewal_due:
+            await self._renewing()
 
-    async def _settle_now(self, application: Application) -> None:
-        """As `settle`, where a kernel must start even if its token cannot be stored yet."""
+    def settle_all(self) -> None:
+        """The database is open now: store what was kept in mind until then."""
+        for kernel_id in self._pending:
+            _start(self._store_now(kernel_id), self._storing)
+
+    async def _store(self, kernel_id: str) -> None:
+        """Store the token of a kernel; where that fails, it is kept for the next time."""
+        if (pending := self._pending.get(kernel_id)) is None:
+            return
+        tokens = (await self._door.application()).tokens
+        await tokens.add_kernel_token(pending.token, pending.owner, kernel_id)
+        if self._pending.pop(kernel_id, None) is None:  # it has ended meanwhile
+            await tokens.revoke_kernel(kernel_id)
+
+    async def _store_now(self, kernel_id: str) -> None:
+        """As `_store`, where a kernel must start even if its token cannot be stored yet."""
+        if (pending := self._pending.get(kernel_id)) is None:
+            return
         try:
-            await self.settle(application)
+            await pending.store()
+        except Exception as error:  # noqa: BLE001  a kernel is worth more than its token
+            _log.warning("BestChat: a kernel's token is not stored yet: %s", _said(error))
+
+    async def _renew(self) -> None:
+        """Let no token of a living kernel expire; where that fails, the next call tries again."""
+        try:
+            application = await self._door.application()
+            await application.tokens.renew_kernels(self._living())
         except ChatError as error:
-            _log.warning("BestChat: a kernel's token is not stored yet: %s", error)
+            _log.warning("BestChat: the tokens of kernels are not renewed yet: %s", error)
 
     def _end(self, kernel_id: str) -> None:
-        """A kernel is gone, and its token with it."""
-        if self._pending.pop(kernel_id, None) is not None or self._door.opened is None:
-            return  # it was never stored, or `settle` is at it and will revoke it
-        task = asyncio.create_task(self._revoke(self._door.opened, kernel_id))
-        self._revoking.add(task)
-        task.add_done_callback(self._revoking.discard)
+        """A kernel is gone, and its token with it.
+
+        It may be stored even if it is still pending: a write can do its work and fail to say so.
+        """
+        self._pending.pop(kernel_id, None)
+        if self._door.opened is not None:
+            _start(self._revoke(self._door.opened, kernel_id), self._revoking)
 
     async def _revoke(self, application: Application, kernel_id: str) -> None:
         try:
             await application.tokens.revoke_kernel(kernel_id)
-        except ChatError as error:
-            _log.warning("BestChat: the token of kernel %s stays: %s", kernel_id, error)
+        except Exception as error:  # noqa: BLE001  nobody waits for this; it is logged
+            _log.warning("BestChat: the token of kernel %s stays: %s", kernel_id, _said(error))
 
     async def close(self, kernel_ids: Iterable[str]) -> None:
         """Revoke the tokens of all kernels: the server is stopping, and they stop with it."""
         for kernel_id in kernel_ids:
             self._end(kernel_id)
-        await asyncio.gather(*self._revoking, return_exceptions=True)
+        if working := self._storing | self._revoking:
+            await asyncio.wait(working)
+
+
+def _start(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+def _said(error: Exception) -> str:
+    """What a log may know of an error: all that we say ourselves, and of others the place."""
+    return str(error) if isinstance(error, ChatError) else origin(error)

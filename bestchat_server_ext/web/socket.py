@@ -13,8 +13,10 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
+from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from bestchat_server_ext.api import events
@@ -43,16 +45,21 @@ from bestchat_server_ext.core.errors import (
     TooLarge,
 )
 from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.ports.telemetry import SocketClosed, SocketOpened
+from bestchat_server_ext.web.answers import Answers
 from bestchat_server_ext.web.door import Authenticator, Door
-from bestchat_server_ext.web.errors import status_of
 from bestchat_server_ext.web.http import check_protocol
 
 _log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 20.0
 """Well below the 60 s after which proxies drop silent connections."""
+
+UNCHECKED_LIMIT = 3
+"""Beats in a row at which nobody could say whether the caller still has their rights: then the line
+is closed, because they may be gone."""
 
 FRAME_LIMIT = 64 * 1024
 """Bytes of the largest frame that a client may send."""
@@ -67,14 +74,31 @@ CLOSE_BAD_FRAME = 4400
 CLOSE_NOT_AUTHENTICATED = 4401
 CLOSE_TOO_SLOW = 4408
 CLOSE_PROTOCOL = 4426
+CLOSE_UNAVAILABLE = 4503
+
+_NO_RIGHTS = frozenset({401, 403})
+"""Statuses with which a host says that somebody may not be here any more."""
 
 DRAIN_SECONDS = 20.0
 """How long a client may leave what was sent to it unread, while it asks for more."""
 
+_REFUSALS: dict[int, ChatError] = {
+    400: InvalidRequest(
+        "This address speaks WebSocket only.",
+        hint="Connect with a WebSocket client, or ask with events.replay.",
+    ),
+    403: NotAllowed(
+        "A page of another site may not connect here.",
+        hint="Open this server's own pages, or set `allow_origin` in Jupyter's configuration.",
+    ),
+    426: InvalidRequest("WebSocket is spoken in version 13 here.", hint="Upgrade the client."),
+}
+"""What Tornado says in plain words, or in none, instead of an upgrade."""
+
 _frames: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
 
 
-class EventsSocket(WebSocketHandler):
+class EventsSocket(Answers, WebSocketHandler):
     """`bestchat/api/events`."""
 
     door: Door
@@ -92,6 +116,14 @@ class EventsSocket(WebSocketHandler):
         self._heart: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
         self._writing = asyncio.Lock()
+        self._unchecked = 0
+
+    async def prepare(self, **kwargs: Any) -> None:  # noqa: ANN401  a host's own has options
+        """Refuse what is no GET before anybody asks who it is from."""
+        self.require_method()
+        prepared = super().prepare(**kwargs)
+        if prepared is not None:
+            await prepared
 
     async def get(self, *args: str, **kwargs: str) -> None:
         """Let in who is known; the upgrade happens only then."""
@@ -101,11 +133,16 @@ class EventsSocket(WebSocketHandler):
                 raise NotAuthenticated("The WebSocket needs a credential.")
             self._application: Application = await self.door.application()
         except ChatError as error:
-            self.set_status(status_of(error.info))
-            self.set_header("Content-Type", "application/json")
-            self.finish(msgspec.json.encode(ErrorBody(error.info)))
+            self.send_error_info(error.info)
             return
         await super().get(*args, **kwargs)
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        """End the answer; a refusal that has not got our shape yet gets it."""
+        status = self.get_status()
+        if status in _REFUSALS and not isinstance(chunk, bytes):
+            chunk = self.compose(ErrorBody(_REFUSALS[status].info), status)
+        return super().finish(chunk)
 
     @property
     def max_message_size(self) -> int:
@@ -125,10 +162,14 @@ class EventsSocket(WebSocketHandler):
 
     def _lose_rights(self, code: str = NotAuthenticated.code) -> None:
         """Hang up at once: the token was revoked, its time is over, or a rule has changed."""
+        self._hang_up(CLOSE_NOT_AUTHENTICATED, code)
+
+    def _hang_up(self, close_code: int, reason: str) -> None:
+        """Send nothing any more, and close."""
         self._caller = None
         for conversation_id in list(self._subscriptions):
             self._drop(conversation_id)
-        self.close(CLOSE_NOT_AUTHENTICATED, code)
+        self.close(close_code, reason)
 
     async def on_message(self, message: str | bytes) -> None:
         """Obey one frame."""
@@ -247,13 +288,26 @@ class EventsSocket(WebSocketHandler):
         try:
             # Rights that were taken away meanwhile close the socket.
             self._caller = await self.authenticator.caller(self)
+            self._unchecked = 0
             if not silently:
                 await self._send_heartbeat()
+        except WebSocketClosedError:
+            raise
         except (NotAuthenticated, NotAllowed) as error:
             self._lose_rights(error.code)
-        except ChatError as error:
-            # The next call will say so; the line itself is in order.
-            _log.warning("BestChat: no heartbeat was sent: %s", error.info.code)
+        except Exception as error:  # noqa: BLE001  a host's authentication may raise anything
+            if isinstance(error, HTTPError) and error.status_code in _NO_RIGHTS:
+                self._lose_rights()
+            else:
+                self._miss_beat(error)
+
+    def _miss_beat(self, error: Exception) -> None:
+        """Go on without a heartbeat: the next may be in order. Rights do not stay unchecked."""
+        what = error.code if isinstance(error, ChatError) else origin(error)
+        _log.warning("BestChat: no heartbeat was sent: %s", what)
+        self._unchecked += 1
+        if self._unchecked >= UNCHECKED_LIMIT:
+            self._hang_up(CLOSE_UNAVAILABLE, "unavailable")
 
     def on_close(self) -> None:
         """Let go of everything."""
