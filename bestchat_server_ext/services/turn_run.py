@@ -58,7 +58,7 @@ Happening = Callable[[], Awaitable[machine.Input | None]]
 """Something in the inbox: what has to be done before it is an input, if it is one at all."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wheel:
     """What every run needs: the services around it, and the rules it goes by.
 

@@ -112,7 +112,7 @@ class TurnService:
         """
         self._require_open()
         if (before := await self._wheel.storage.find_turn(owner, request.request_id)) is not None:
-            return self._receipt(before)
+            return self._receipt(before, request)
         model = await self._wheel.providers.resolve(owner, request.model)
         label = self._wheel.providers.label(model)
         state = await self._wheel.stream.state(request.conversation_id)
@@ -131,7 +131,7 @@ class TurnService:
             before = await self._wheel.storage.find_turn(owner, request.request_id)
             if before is None:
                 raise
-            return self._receipt(before)
+            return self._receipt(before, request)
         # No `await` from here on: a turn that is stored and leased has to be running.
         begun = appended.envelopes[1]
         if appended.lease is not None:
@@ -148,8 +148,18 @@ class TurnService:
             self._launch(TurnRun(self._wheel, fresh, appended.lease, last), machine.Begin())
         return TurnTicket(turn_id, message.id, begun.seq, str(model), label)
 
-    def _receipt(self, turn: Turn) -> TurnTicket:
-        """The answer to a request that was received before."""
+    def _receipt(self, turn: Turn, request: StartTurn) -> TurnTicket:
+        """The answer to a request that was received before.
+
+        Raises:
+            Conflict: that was another one, in another conversation.
+        """
+        if turn.conversation_id != request.conversation_id:
+            raise Conflict(
+                "This request id was used in another conversation.",
+                hint="Make a new id for every message.",
+                field="request_id",
+            )
         label = self._wheel.providers.label(ModelRef.parse(turn.model))
         return TurnTicket(turn.id, turn.message_id, 0, turn.model, label)
 

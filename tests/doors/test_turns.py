@@ -452,3 +452,17 @@ class TestInOneProcess:
         await talk.until(ev.TurnFinished)
         assert (await talk.state()).conversation.title == "Another title"
         assert await talk.answers() == ["", "Done."]
+
+
+async def test_a_request_id_of_another_conversation_is_refused(
+    application: Application, door: Door, begin: Begin
+) -> None:
+    client = await door(application)
+    first, other = await begin(client), await begin(client)
+    ticket = await first.ask("scripted/echo", "one", request_id="once")
+    again = await first.ask("scripted/echo", "one", request_id="once")
+    assert again.turn_id == ticket.turn_id
+    with pytest.raises(Conflict, match="another conversation") as caught:
+        await other.ask("scripted/echo", "two", request_id="once")
+    assert caught.value.info.field == "request_id"
+    assert (await other.state()).messages == {}
