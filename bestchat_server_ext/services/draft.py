@@ -44,12 +44,14 @@ class Draft:
         self.changed = False
         """Whether something was published since this flag was last taken down."""
         self._edge = ""
+        self._dropped = Reply()
 
     def begin_again(self, *, kept: bool) -> None:
         """Get ready for another attempt: it continues what has arrived, or begins anew."""
         if kept:
             self._edge = self._builder.edge
         else:
+            self._dropped = self.partial()
             self._builder = ReplyBuilder()
             self.changed = True
         self._pending = []
@@ -156,9 +158,14 @@ class Draft:
             for event in events
         )
 
-    def partial(self) -> Reply:
-        """What has been published so far."""
+    def current(self) -> Reply:
+        """What the present attempt has brought, and those that it continues."""
         return self._builder.partial()
+
+    def partial(self) -> Reply:
+        """What there is to keep: as long as a new beginning brings nothing, what was before it."""
+        current = self.current()
+        return current if current.parts else self._dropped
 
 
 def _merged(

@@ -116,20 +116,20 @@ class FailoverService:
 
     async def _attempt(self, step: Step, ref: ModelRef) -> Reply:
         """Ask one model once."""
-        draft, before = step.draft, step.draft.partial()
+        draft, before = step.draft, step.draft.current()
         request = _continuing(step, ref, before)
         note = partial(self._note, step, request, before)
         chunks = self._providers.provider(ref).stream(request)
         try:
             reply = await draft.fill(chunks, self._bus, self._clock, step.first_delta)
         except asyncio.CancelledError:
-            note("cancelled", draft.partial())
+            note("cancelled", draft.current())
             raise
         except ChatError as error:
-            note("failed", draft.partial(), error.info.code)
+            note("failed", draft.current(), error.info.code)
             raise
         except Exception:
-            note("failed", draft.partial(), InternalError.code)
+            note("failed", draft.current(), InternalError.code)
             raise
         note("answered", reply)
         await self._remember(step.owner, ref, None)
@@ -220,7 +220,7 @@ class FailoverService:
 
     def _continues(self, step: Step, ref: ModelRef) -> bool:
         """Whether a model goes on from what has arrived of the answer."""
-        parts = step.draft.partial().parts
+        parts = step.draft.current().parts
         only_text = all(part.kind == "text" for part in parts)
         return only_text and bool(self._providers.facts(ref).prefill)
 

@@ -68,6 +68,8 @@ class StepWatch:
     def __init__(self, first_delta: Callable[[], None]) -> None:
         """`first_delta` is to be called when the first piece is published."""
         self.first_delta = first_delta
+        self.heard = False
+        """Whether its first piece was told of."""
         self.reply = Reply()
         """What the model gave."""
         self.error = ""
@@ -129,6 +131,9 @@ class TurnWatch:
         began = self._clock.monotonic()
 
         def first_delta() -> None:
+            if watch.heard:  # an attempt after the first one that was heard of
+                return
+            watch.heard = True
             seconds = self._clock.monotonic() - began
             if self._first_delta is None:
                 self._first_delta = seconds

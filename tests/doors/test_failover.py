@@ -180,6 +180,13 @@ async def test_a_model_that_does_not_begins_anew_and_everybody_sees_it(stage: An
     assert two.requests[0].messages[-1].role == "user"
 
 
+async def test_what_was_heard_before_a_vain_new_beginning_is_kept(stage: Any) -> None:
+    talk = await stage(one=Puppet([TextChunk("Once upon"), DOWN], [DOWN], [DOWN]))
+    await talk.ask("one/x")
+    assert isinstance((await talk.until(ev.TurnFailed))[-1], ev.TurnFailed)
+    assert await talk.answers() == ["Once upon"]
+
+
 @pytest.mark.parametrize(
     "part",
     [ToolCallChunk(0, "call", "add", '{"a": 1'), ReasoningChunk("Hm.", signature="seal")],

@@ -157,7 +157,7 @@ class TestWhatIsTold:
         self, watched: Application, recorder: Recorder, begin: Begin, idle: Idle, script: Write
     ) -> None:
         talk = await begin(InProcessClient(watched))
-        await talk.ask(script("fails", (Say("Well "), Fail("rate_limited"))))
+        await talk.ask(script("fails", (Say("Well "), Fail("rate_limited", retry_after=61))))
         await talk.until(ev.TurnFailed)
         await idle(watched)
         assert recorder.kinds == ["TurnBegan", "StepBegan", "FirstDelta", "StepEnded", "TurnEnded"]

@@ -350,13 +350,13 @@ class TestStart:
     async def test_what_fails_upstream_fails_the_turn(
         self, open_here: Open, door: Door, begin: Begin, script: Write
     ) -> None:
-        model = script("fails", (Say("I was about to"), Fail("rate_limited", "Slowly.", 7)))
+        model = script("fails", (Say("I was about to"), Fail("rate_limited", "Slowly.", 61)))
         talk = await begin(await door(await open_here()))
         ticket = await talk.ask(model)
         seen = await talk.until(ev.TurnFailed)
         failed = seen[-1]
         assert isinstance(failed, ev.TurnFailed)
-        assert (failed.error.code, failed.error.retry_after) == ("rate_limited", 7)
+        assert (failed.error.code, failed.error.retry_after) == ("rate_limited", 61)
         assert await talk.answers() == ["I was about to"]
         assert (await talk.turn(ticket.turn_id)).error == failed.error
         await talk.ask("scripted/none", "Is anybody there?")
