@@ -24,10 +24,11 @@ class ModelRef(msgspec.Struct, frozen=True):
         """Read `provider/model`.
 
         Raises:
-            InvalidRequest: there is no provider or no model in it.
+            InvalidRequest: there is no provider or no model in it, or something that steers what
+                shows it: names stand in logs, where a line of their own would be a forged one.
         """
         provider, slash, model = text.strip().partition("/")
-        if not (provider and slash and model):
+        if not (provider and slash and model and model.isprintable() and provider.isprintable()):
             raise InvalidRequest(
                 f"{text!r} is not a model reference.",
                 hint="Write provider/model, for example openai/gpt-5-mini.",

@@ -25,8 +25,13 @@ NAME_MAX = 100
 _JOINERS = frozenset("\u200c\u200d")
 """Invisible, and yet part of how Persian and families of emoji are written."""
 
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Kinds of characters that steer whatever shows them: control, direction, half ones, new lines."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
+"""Kinds of characters that steer whatever shows them (control, direction, half ones, new lines),
+or of which nobody knows what they look like: private ones, and those that do not exist yet."""
+
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
+"""Letters and symbols that show nothing: fillers of Korean, a braille cell without dots, a note
+without a head."""
 
 _FORM = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 
@@ -45,11 +50,12 @@ def showable(name: str) -> bool:
     """Whether a token's name is what it looks like.
 
     Names stand in lists by which people decide what to revoke. One that reverses the text around
-    it, steers a terminal or shows nothing at all could hide there.
+    it, steers a terminal or shows nothing at all could hide there: accents alone are nothing, too,
+    nor is what only chooses between the looks of other characters.
     """
-    seen = [char for char in name if char not in _JOINERS]
-    kinds = {unicodedata.category(char) for char in seen}
-    return bool("".join(seen).strip()) and not kinds & _UNSEEN
+    kinds = {char: unicodedata.category(char) for char in name if char not in _JOINERS}
+    shown = any(kind[0] in "LNPS" for char, kind in kinds.items() if char not in _BLANK)
+    return shown and not _UNSEEN.intersection(kinds.values())
 
 
 def digest(token: str) -> bytes:

@@ -85,20 +85,20 @@ def _web(address: str) -> None:
 
 
 def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
+    for number, pattern in enumerate(patterns, 1):
         if "/" not in pattern and "*" not in pattern:
             raise ValueError(
-                f"{pattern!r} fits no model: a model is called provider/model, and all of a "
+                f"pattern {number} fits no model: a model is called provider/model, and all of a "
                 "provider's are provider/*"
             )
     return patterns
 
 
 def _references(models: tuple[str, ...]) -> tuple[str, ...]:
-    for text in models:
+    for number, text in enumerate(models, 1):
         provider, slash, model = text.partition("/")
         if not (provider and slash and model):
-            raise ValueError(f"{text!r} is no model reference: write provider/model")
+            raise ValueError(f"entry {number} is no model reference: write provider/model")
     return models
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -27,6 +30,8 @@ from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import InvalidRequest, NotFound, Unavailable
 from bestchat_server_ext.core.events import ConversationRenamed
+from bestchat_server_ext.core.ids import OwnerId, TokenId
+from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import assert_same
 
@@ -284,6 +289,92 @@ async def test_a_database_of_a_newer_version_is_replaced_and_kept(
     await require_same(path, state)
 
 
+async def add_tokens(path: Path, *names: str) -> None:
+    """Keep tokens; those that are called after kernels are theirs."""
+    database = await open_database(path)
+    for name in names:
+        await database.tokens.add(
+            TokenRecord(
+                id=TokenId(str(uuid4())),
+                owner=OwnerId("ada"),
+                kind="kernel" if name.startswith("kernel") else "token",
+                scopes=frozenset(),
+                digest=secrets.token_bytes(32),
+                created_at=datetime.now(UTC),
+                name=name,
+            )
+        )
+    await database.close()
+
+
+async def good_tokens(path: Path) -> set[str]:
+    database = await open_database(path)
+    page = await database.tokens.page(OwnerId("ada"), limit=10)
+    await database.close()
+    return {item.name for item in page.items if item.good(datetime.now(UTC))}
+
+
+async def test_a_restore_brings_no_token_back_to_life(tmp_path: Path) -> None:
+    path, copy, other = tmp_path / "chat.db", tmp_path / "copy", tmp_path / "other.db"
+    await add_tokens(path, "kept", "lost", "revoked", "kernel")
+    revoke = "UPDATE api_tokens SET revoked_at = '2026-01-31 12:00:00.000000' WHERE name = "
+    execute(path, f"{revoke}'revoked'")
+    backup_database(path, copy)
+    execute(path, f"{revoke}'lost'")
+    await add_tokens(path, "later")
+    restore_database(path, copy)
+    assert await good_tokens(path) == {"kept"}
+    database = await open_database(path)
+    page = await database.tokens.page(OwnerId("ada"), limit=10)
+    await database.close()
+    (before,) = (item.revoked_at for item in page.items if item.name == "revoked")
+    assert before == datetime(2026, 1, 31, 12, tzinfo=UTC)
+    restore_database(other, copy)
+    assert await good_tokens(other) == set(), "nobody knows what was revoked since"
+    assert await good_tokens(copy) == {"kept", "lost", "kernel"}, "the backup stays as it is"
+
+
+async def test_over_what_was_broken_no_token_counts(tmp_path: Path) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    await add_tokens(path, "kept")
+    backup_database(path, copy)
+    path.write_text("Dear diary")
+    restore_database(path, copy)
+    assert await good_tokens(path) == set()
+    execute(path, "DROP TABLE api_tokens", "UPDATE alembic_version SET version_num = '0100'")
+    restore_database(path, copy)
+    assert await good_tokens(path) == set()
+
+
+@pytest.mark.parametrize("name", ['a" x', "a' x", "a]; x", ""])
+async def test_tables_may_have_any_name(tmp_path: Path, make_file: MakeFile, name: str) -> None:
+    path, copy = tmp_path / "chat.db", tmp_path / "copy"
+    state = await make_file(copy)
+    quoted = name.replace('"', '""')
+    execute(copy, f'CREATE TABLE "{quoted}" (x INT)')
+    restore_database(path, copy)
+    await require_same(path, state)
+
+
+async def test_a_backup_that_could_not_be_opened_changes_nothing(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    """SQLite's own check does not miss a module that a table needs; opening does."""
+    path, copy = tmp_path / "data" / "chat.db", tmp_path / "copy"
+    state = await make_file(path)
+    await make_file(copy)
+    spoil = "UPDATE sqlite_master SET sql = 'CREATE VIRTUAL TABLE mood USING theirs(x)'"
+    execute(
+        copy,
+        "CREATE TABLE mood (x)",
+        "PRAGMA writable_schema=ON",
+        f"{spoil} WHERE name = 'mood'",
+    )
+    with pytest.raises(Unavailable):
+        restore_database(path, copy)
+    await require_same(path, state)
+
+
 async def test_pages_of_another_size_fit(tmp_path: Path, make_file: MakeFile) -> None:
     path, copy = tmp_path / "chat.db", tmp_path / "copy"
     state = await make_file(path)
@@ -364,6 +455,26 @@ async def test_a_report_says_what_there_is_and_changes_nothing(
     assert report.size_bytes == path.stat().st_size
     assert report.file_system
     assert report.notices == ()
+
+
+async def test_a_file_that_others_may_read_is_said_to_be_one(
+    tmp_path: Path, make_file: MakeFile
+) -> None:
+    path = tmp_path / "data" / "chat.db"
+    await make_file(path)
+    for file, folder, said in (
+        (0o600, 0o755, ()),
+        (0o600, 0o1777, ()),
+        (0o640, 0o700, (f"{path} has the mode 0640",)),
+        (0o666, 0o777, (f"{path} has the mode 0666", f"{path.parent} has the mode 0777")),
+    ):
+        path.chmod(file)
+        path.parent.chmod(folder)
+        database = await open_database(path)
+        await database.close()
+        assert inspect_database(path).notices == database.notices
+        assert len(database.notices) == len(said)
+        assert all(part in notice for part, notice in zip(said, database.notices, strict=True))
 
 
 async def test_a_report_of_what_is_open_counts_what_the_log_holds(

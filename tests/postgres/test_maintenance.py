@@ -12,10 +12,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -35,6 +37,8 @@ from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.postgres import run_once
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import InvalidRequest, NotFound, NotInstalled, Unavailable
+from bestchat_server_ext.core.ids import OwnerId, TokenId
+from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene, assert_same
 
@@ -104,6 +108,13 @@ def execute(url: str, *statements: str) -> None:
             connection.execute(text(statement))
 
     asyncio.run(run_once(url, work))
+
+
+def fetch(url: str, query: str) -> list[tuple[Any, ...]]:
+    def work(connection: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+    return asyncio.run(run_once(url, work))
 
 
 def test_what_was_backed_up_comes_back(postgres_url: str, tmp_path: Path, folder: Path) -> None:
@@ -196,6 +207,83 @@ def test_a_backup_of_a_newer_version_changes_nothing(postgres_url: str, tmp_path
     with pytest.raises(Unavailable, match="newer version"):
         restore_database(postgres_url, copy)
     asyncio.run(require_same(postgres_url, state))
+
+
+def test_a_restore_takes_no_table_of_another_application(
+    postgres_url: str, empty_postgres_url: str, tmp_path: Path, folder: Path
+) -> None:
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    execute(
+        empty_postgres_url,
+        "CREATE TABLE messages (page TEXT)",
+        "INSERT INTO messages VALUES ('Dear diary')",
+    )
+    with pytest.raises(Unavailable, match=r"table messages in .* belongs to another application"):
+        restore_database(empty_postgres_url, copy)
+    execute(
+        empty_postgres_url,
+        "CREATE TABLE alembic_version (version_num TEXT)",
+        "INSERT INTO alembic_version VALUES ('ae1027a6acf1')",
+    )
+    with pytest.raises(Unavailable, match="another application"):
+        restore_database(empty_postgres_url, copy)
+    query = "SELECT page FROM messages"
+    assert fetch(empty_postgres_url, query) == [("Dear diary",)]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_restore_replaces_no_newer_version(
+    postgres_url: str, tmp_path: Path, folder: Path
+) -> None:
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    state = asyncio.run(fill(postgres_url))
+    execute(postgres_url, "UPDATE alembic_version SET version_num = '0100'")
+    with pytest.raises(Unavailable, match="newer version"):
+        restore_database(postgres_url, copy)
+    assert list(folder.iterdir()) == []
+    execute(postgres_url, f"UPDATE alembic_version SET version_num = '{HEAD}'")
+    asyncio.run(require_same(postgres_url, state))
+
+
+async def add_tokens(url: str, *names: str) -> None:
+    """Keep tokens; those that are called after kernels are theirs."""
+    database = await open_database(url)
+    for name in names:
+        await database.tokens.add(
+            TokenRecord(
+                id=TokenId(str(uuid4())),
+                owner=OwnerId("ada"),
+                kind="kernel" if name.startswith("kernel") else "token",
+                scopes=frozenset(),
+                digest=secrets.token_bytes(32),
+                created_at=datetime.now(UTC),
+                name=name,
+            )
+        )
+    await database.close()
+
+
+def good_tokens(url: str) -> set[str]:
+    found = fetch(url, "SELECT name FROM api_tokens WHERE revoked_at IS NULL")
+    return {name for (name,) in found}
+
+
+def test_a_restore_brings_no_token_back_to_life(
+    postgres_url: str, empty_postgres_url: str, tmp_path: Path
+) -> None:
+    asyncio.run(add_tokens(postgres_url, "kept", "lost", "revoked", "kernel"))
+    execute(postgres_url, "UPDATE api_tokens SET revoked_at = now() WHERE name = 'revoked'")
+    before = fetch(postgres_url, "SELECT revoked_at FROM api_tokens WHERE name = 'revoked'")
+    copy = backup_database(postgres_url, tmp_path / "copy")
+    execute(postgres_url, "UPDATE api_tokens SET revoked_at = now() WHERE name = 'lost'")
+    asyncio.run(add_tokens(postgres_url, "later"))
+    restore_database(postgres_url, copy)
+    assert good_tokens(postgres_url) == {"kept"}
+    again = fetch(postgres_url, "SELECT revoked_at FROM api_tokens WHERE name = 'revoked'")
+    assert again == before
+    restore_database(empty_postgres_url, copy)
+    assert good_tokens(empty_postgres_url) == set(), "nobody knows what was revoked since"
+    assert len(fetch(empty_postgres_url, "SELECT id FROM api_tokens")) == 4
 
 
 def test_a_restore_that_fails_leaves_everything(postgres_url: str, tmp_path: Path) -> None:

@@ -96,6 +96,20 @@ async def test_what_is_no_url_of_postgresql_is_refused_without_quoting_it(url: s
         chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ada:{CANARY}?x=y@db/chat",
+        f"postgresql://ada:5432?x={CANARY}@db/chat",
+        f"postgresql://ada@corp:{CANARY}?x=y@db/chat",
+    ],
+)
+def test_half_a_password_is_taken_for_no_host(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be read") as caught:
+        parse(url)
+    assert "percent-encoded" in caught.value.info.hint
+
+
 def test_an_address_is_called_by_its_host_and_database() -> None:
     for url, label in {
         f"postgresql://ada:{CANARY}@db.example:6432/chat?password={CANARY}": "db.example:6432/chat",
@@ -103,6 +117,7 @@ def test_an_address_is_called_by_its_host_and_database() -> None:
         "postgresql:///chat": "localhost/chat",
         "postgresql://ada@/chat?host=/run/postgresql": "/run/postgresql/chat",
         "postgresql://?host=db&dbname=chat": "db/chat",
+        "postgresql://ada%40corp@db/chat?application_name=chat@home": "db/chat",
     }.items():
         address = parse(url)
         assert address.label == label

@@ -8,7 +8,8 @@
     file_copies   copies of a file, complete or not there at all
     file_asides   broken files, kept under another name
     file_system   whether a path lies on a network file system
-    maintenance   upgrade, backup, restore, inspection; one module beside it for each database
+    maintenance   upgrade, backup, restore, inspection; beside it a module for each database,
+                  and one for what a restore does to tokens
     report        what inspecting gives
     upgrade       the schema, step by step; loads Alembic, so only when there is something to do
     migrations    those steps, one module each

@@ -6,7 +6,8 @@ ours, as a rule.
 
 A password may hold anything. One with `@`, `/`, `#` or `?` in it that was not percent-encoded
 makes a URL in which other parts are pieces of the password, so such URLs are refused without
-being quoted, and the parser's own complaints, which quote, are dropped.
+being quoted, and the parser's own complaints, which quote, are dropped. So are those that only
+might be such: an `@` after a `?`, where no user or no database stands before.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def parse(url: str) -> Address:
             hint=f"{_FORM}; leave it empty for SQLite in `data_dir`.",
             field="database_url",
         )
-    if parts.netloc.count("@") > 1 or "@" in parts.path or parts.fragment:
+    cut_short = "@" in parts.query and not ("@" in parts.netloc and parts.path)
+    if parts.netloc.count("@") > 1 or "@" in parts.path or parts.fragment or cut_short:
         raise _unreadable()
     plain = f"postgresql://{parts.netloc}{parts.path}"
     full = f"{plain}?{urlencode(query)}" if query else plain

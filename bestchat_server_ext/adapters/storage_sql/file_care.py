@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import suppress
@@ -62,6 +63,21 @@ def make_folder(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise unavailable(path, error) from error
+
+
+def open_to_others(path: Path) -> list[tuple[Path, int]]:
+    """What lets other users get at a file, with its mode: the file itself, or its folder.
+
+    In a folder that they may read, they see a name; in one that they may write to, they can put
+    another file in its place, unless only owners may remove what is theirs.
+    """
+    if sys.platform == "win32":  # where modes say nothing of others
+        return []
+    file, folder = (stat.S_IMODE(name.stat().st_mode) for name in (path, path.parent))
+    found = [(path, file)] if file & (stat.S_IRWXG | stat.S_IRWXO) else []
+    if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
+        found.append((path.parent, folder))
+    return found
 
 
 def dated(folder: Path, beginning: str, end: str = "") -> Path:

@@ -72,7 +72,8 @@ def restore_database(place: Path | str, source: Path) -> Path | None:
     """Put a backup in the place of a database, all of it or nothing, and upgrade it.
 
     An SQLite backup is upgraded before it takes its place; one of PostgreSQL afterwards. Processes
-    that have an SQLite database open go on with what was restored.
+    that have an SQLite database open go on with what was restored. No token comes back to life:
+    those that were not good in what was there are revoked, and all of kernels.
 
     Returns:
         Where what was there before is kept: of SQLite, a copy in the folder `backups` beside it,

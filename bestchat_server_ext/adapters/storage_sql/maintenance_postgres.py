@@ -22,6 +22,7 @@ from sqlalchemy import Connection, text
 
 from bestchat_server_ext.adapters.storage_sql import file_care as care
 from bestchat_server_ext.adapters.storage_sql import file_copies as copies
+from bestchat_server_ext.adapters.storage_sql import maintenance_tokens as tokens
 from bestchat_server_ext.adapters.storage_sql.address import HASTY, PATIENT, Address, parse
 from bestchat_server_ext.adapters.storage_sql.clocks import (
     clock_difference,
@@ -36,7 +37,7 @@ from bestchat_server_ext.adapters.storage_sql.postgres import (
     run_once,
 )
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
-from bestchat_server_ext.adapters.storage_sql.revision import is_ours, require_known
+from bestchat_server_ext.adapters.storage_sql.revision import foreign, is_ours, require_known
 from bestchat_server_ext.adapters.storage_sql.tables import metadata
 from bestchat_server_ext.core.errors import (
     ChatError,
@@ -198,25 +199,58 @@ def restore(url: str, source: Path) -> Path | None:
         raise NotFound(f"There is no backup {source}.", hint="Name the file to restore.")
     source = source.absolute()
     require_known(_archived_revision(url, source), source)
-    kept = None
+    known, kept = bool(_replaceable_revision(url)), None
     with TemporaryDirectory(prefix="bestchat-") as folder:  # readable by its owner alone
         script = Path(folder) / "restore.sql"
         _run("pg_restore", url, "--no-owner", "--exit-on-error", f"--file={script}", str(source))
-        if _revision(url):
+        if known:
             kept = care.dated(Path.cwd(), "bestchat-before-restore", ".pgdump")
             _dump(url, kept, "bestchat-")
         with _pointing_to(kept):
-            _replace(url, script)
+            _replace(url, script, known=known)
     with _pointing_to(kept, f"The backup {source} is in its place, but not upgraded: "):
         upgrade(url)
     return kept
 
 
-def _replace(url: str, script: Path) -> None:
+def _replaceable_revision(url: str) -> str:
+    """The revision of a schema that may be replaced; empty if there is none.
+
+    Raises:
+        Unavailable: it is another application's, or of a newer version, whose tables are not all
+            known here; or a table has one of our names and no revision, and is nobody knows whose.
+    """
+    label = parse(url).label
+
+    def look(connection: Connection) -> str:
+        revision = revision_of(connection, label)
+        require_known(revision, label)
+        if not revision:
+            _require_free_names(connection, label)
+        return revision
+
+    return asyncio.run(run_once(url, look))
+
+
+def _require_free_names(connection: Connection, label: str) -> None:
+    for name in ("alembic_version", *metadata.tables):
+        if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar():
+            raise foreign(
+                f"The table {name} in the database {label}",
+                "Let `database_url` name a database of BestChat's own. Nothing was changed.",
+            )
+
+
+def _replace(url: str, script: Path, *, known: bool) -> None:
     """Put what an archive holds in the place of our tables, in one transaction.
 
     `pg_restore --clean` would remove what is in the archive only: tables that came with a later
     revision would stay, and stand in the way of the upgrade.
+
+    Args:
+        url: the database.
+        script: what fills it.
+        known: whether there are tables of ours.
     """
     ours = ", ".join(f'"{name}"' for name in ("alembic_version", *metadata.tables))
     _run(
@@ -225,8 +259,10 @@ def _replace(url: str, script: Path) -> None:
         "--command=SET LOCAL statement_timeout = 0",
         f"--command=SET LOCAL lock_timeout = '{PATIENT.settings['lock_timeout']}'",
         f"--command=SELECT pg_advisory_xact_lock({_LOCK})",
+        *(f"--command={statement}" for statement in tokens.remember(known=known)),
         f"--command=DROP TABLE IF EXISTS {ours}",
         f"--file={script}",
+        *(f"--command={statement}" for statement in tokens.END),
         finish=True,
     )
 

@@ -14,6 +14,7 @@ from bestchat_server_ext.adapters.storage_sql import file_asides as asides
 from bestchat_server_ext.adapters.storage_sql import file_care as care
 from bestchat_server_ext.adapters.storage_sql import file_copies as copies
 from bestchat_server_ext.adapters.storage_sql import file_locks as locks
+from bestchat_server_ext.adapters.storage_sql import maintenance_tokens as tokens
 from bestchat_server_ext.adapters.storage_sql import opening
 from bestchat_server_ext.adapters.storage_sql.file_system import FindMount, find_mount
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
@@ -61,8 +62,8 @@ def backup(path: Path, target: Path | None) -> Path:
 def restore(path: Path, source: Path, *, find: FindMount = find_mount) -> Path | None:
     """See `restore_database`.
 
-    The backup becomes a sound and new database beside the old one first; then its pages go over
-    in one transaction.
+    The backup becomes a sound and new database beside the old one first, which is opened as it
+    will be; then its pages go over in one transaction.
     """
     path = opening.resolved(path)
     if not source.is_file():
@@ -102,6 +103,8 @@ def _stage(source: Path, staged: Path) -> None:
 
         with opening.upgrade_errors(source, revision, kept=None):
             upgrade_file(staged)
+    with _our_errors(source):
+        opening.look_at(staged)
 
 
 def _restorable(file: sqlite3.Connection, source: Path) -> str:
@@ -134,7 +137,7 @@ def _keep(path: Path, *, alone: bool) -> Path | None:
 
 
 def _replace(path: Path, staged: Path, *, alone: bool) -> None:
-    """Copy all pages over, in one transaction."""
+    """End tokens that are not good any more, then copy all pages over, in one transaction."""
     with closing(care.connect(staged)) as source, closing(care.connect(path)) as file:
         if alone:
             file.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -143,6 +146,7 @@ def _replace(path: Path, staged: Path, *, alone: bool) -> None:
             # A write-ahead log cannot change it.
             source.execute(f"PRAGMA page_size={size}")
             source.execute("VACUUM")
+        tokens.end_in_file(file, source)
         copies.copy_pages(source, file)
 
 

@@ -96,13 +96,14 @@ def prepare(path: Path, *, find: FindMount = find_mount) -> Prepared:
         if look is None:
             with locks.locked(path):
                 look = settle(path, kind)
+        found = notices(path, kind, look.journal)
     except sqlite3.Error as error:
         if kind and locks.is_about_locks(error):
             raise locks.no_locks(path) from error
         raise unavailable(path, error) from error
     except OSError as error:
         raise unavailable(path, error) from error
-    return Prepared(look.revision, look.journal != "wal", notices(path, kind, look.journal))
+    return Prepared(look.revision, look.journal != "wal", found)
 
 
 def resolved(path: Path) -> Path:
@@ -137,8 +138,17 @@ def notices(path: Path, kind: str, journal: str) -> tuple[str, ...]:
             f"The file system of {path} allows no write-ahead log, so that writing is slow. Let "
             "`data_dir` name a folder on a local disk."
         )
+    found += [_open_notice(wanted, mode) for wanted, mode in care.open_to_others(path)]
     found += [_aside_notice(path, aside) for aside in asides.set_asides(path)]
     return tuple(found)
+
+
+def _open_notice(path: Path, mode: int) -> str:
+    return (
+        f"Other users of this machine may get at the conversations and tokens of BestChat: "
+        f"{path} has the mode {mode:04o}. Take their rights away, from a file also those to what "
+        "lies beside it: chmod go-rwx."
+    )
 
 
 def _aside_notice(path: Path, aside: Path) -> str:
@@ -168,7 +178,8 @@ def look_at(path: Path, *, alone: bool = False) -> Look:
         tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
         for (name,) in file.execute(tables).fetchall():
             # The table itself, where a smaller index would do to answer.
-            file.execute(f'SELECT 1 FROM "{name}" NOT INDEXED LIMIT 1').fetchone()  # noqa: S608
+            quoted = name.replace('"', '""')
+            file.execute(f'SELECT 1 FROM "{quoted}" NOT INDEXED LIMIT 1').fetchone()  # noqa: S608
         return Look(revision, file.execute("PRAGMA journal_mode").fetchone()[0])
 
 

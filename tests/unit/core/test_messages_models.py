@@ -206,11 +206,18 @@ def test_model_references(text: str, provider: str, model: str) -> None:
     assert ModelRef.parse(str(ref)) == ref
 
 
-@pytest.mark.parametrize("text", ["", " ", "gpt-5-mini", "/gpt-5-mini", "openai/", "/", " / "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "gpt-5-mini", "/gpt-5-mini", "openai/", "/", " / "),
+        *("openai/gpt\nINFO all is well", "open\rai/gpt", "openai/\x1b[2J", "openai/\u202egpt"),
+    ],
+)
 def test_what_is_no_model_reference(text: str) -> None:
     with pytest.raises(InvalidRequest, match="not a model reference") as raised:
         ModelRef.parse(text)
     assert raised.value.info.field == "model"
+    assert str(raised.value).isprintable()
 
 
 @given(usages, usages, usages)

@@ -36,7 +36,11 @@ def test_all_of_the_entropy_is_in_token_and_digest(one: bytes, other: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["CI", "Ada's night build", "夜間ビルド", "👩‍👩‍👧", "می‌خواهم", "é", "e\u0301", "a b"]
+    "name",
+    [
+        *("CI", "Ada's night build", "夜間ビルド", "👩‍👩‍👧", "می‌خواهم", "é", "e\u0301", "a b"),
+        *("7", "-", "❤\ufe0f", "\u115f\u1161한"),
+    ],
 )
 def test_names_may_be_in_any_script(name: str) -> None:
     assert showable(name)
@@ -48,7 +52,9 @@ def test_names_may_be_in_any_script(name: str) -> None:
         *("", " ", "\u00a0", "\u200d", "\u200b", "\ufeff"),
         *("a\n", "\nb", "a\x00b", "a\x1b[2Jb", "a\x7f", "a\x9b", "a\rb", "a\tb"),
         *("a\u202eb", "\u2066a", "a\u2028b", "a\u2029b", "a\u200eb", "a\U000e0041"),
-        "a\ud83d",
+        *("a\ud83d", "a\ue000", "a\U0010fffd", "a\u0378", "a\uffff"),
+        *("\u3164", "\u115f", "\u1160\u200d", "\uffa0", "\u2800", "\U0001d159", " \u3164 "),
+        *("\ufe0f", "\u034f", "\U000e0100", "\u0301", "\u3164\u0301"),
     ],
 )
 def test_names_that_hide_something_are_refused(name: str) -> None:
@@ -59,4 +65,6 @@ def test_names_that_hide_something_are_refused(name: str) -> None:
 def test_no_name_steers_what_shows_it(name: str) -> None:
     if showable(name):
         assert name.strip()
-        assert not any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in name)
+        kinds = {unicodedata.category(char) for char in name}
+        assert not kinds & {"Cc", "Zl", "Zp", "Co", "Cn"}
+        assert any(kind[0] in "LNPS" for kind in kinds)

@@ -131,6 +131,9 @@ def test_folders_are_whole_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         ("server_url", "here:8888"),
         ("server_url", "http:///lab"),
         ("allowed_models", "gpt-5"),
+        ("allowed_models", f"openai/*,{PASSWORD}"),
+        ("fallback_models", f"openai/gpt,{PASSWORD}"),
+        ("fallback_models_refused", f"{PASSWORD}/"),
         ("allowed_models", '["openai/*"'),
         ("allowed_models", '["openai/*", 1]'),
         ("allowed_base_urls", "api.example.org"),
@@ -144,6 +147,14 @@ def test_an_impossible_value_is_named_with_its_origin(name: str, text: str) -> N
     assert caught.value.info.field == name
     assert variable(name) in caught.value.info.hint
     assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "which"), [("allowed_models", "pattern 2"), ("fallback_models", "entry 2")]
+)
+def test_a_bad_one_of_several_is_told_by_its_number(name: str, which: str) -> None:
+    with pytest.raises(InvalidRequest, match=which):
+        load({variable(name): "openai/gpt, gpt"})
 
 
 def test_a_bad_value_from_a_file_names_the_file(write: Write) -> None:

@@ -18,6 +18,9 @@ from bestchat_server_ext.settings import masked
         ("postgresql:///db?password=secret", "postgresql:///db?…"),
         ("postgresql://ada:s?e@host/db?x=1", "postgresql://ada:***@host/db?…"),
         ("https://token@host/v1", "https://***@host/v1"),
+        ("postgresql://host/db#secret", "postgresql://host/db#…"),
+        ("https://host/v1?key=a#secret", "https://host/v1?…"),
+        ("https://host/v1#secret?x", "https://host/v1#…"),
     ],
 )
 def test_an_address_without_what_is_secret(address: str, shown: str) -> None:
