@@ -4,6 +4,7 @@ storage_sql                     conversations and tokens on SQLAlchemy: SQLite
 bus_memory, cache_memory        for a single process
 catalog_file                    the providers and models that ship with us
 provider_http                   providers that speak over HTTP; aiohttp
+provider_litellm                providers of the long tail; litellm
 provider_scripted               answers from a script, for tests and demonstrations
 local_model                     the embedded model in a child process; xllamacpp
 endpoint_configured             a server whose address and key are configured

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from bestchat_server_ext.core.errors import NotInstalled
@@ -19,12 +19,21 @@ _ENVIRONMENT = {
 _LEFT_BEHIND = ("TIKTOKEN_CACHE_DIR",)
 """What it sets for itself."""
 
+_AT_ONCE = ("litellm.litellm_core_utils.default_encoding", "openai.resources")
+"""What the first answer would load else, on the event loop, and one of them into the environment.
+"""
+_FOR = {"bedrock": "boto3", "vertex_ai": "google.auth"}
+"""What it loads in the same way for some of its providers, by its names for them."""
+
 _loading = threading.Lock()
 _loaded: list[Any] = []
 
 
-def load() -> Any:  # noqa: ANN401  it is not typed in any way that would help
+def load(provider: str = "") -> Any:  # noqa: ANN401  it is not typed in any way that would help
     """The library, loaded if it is not; takes seconds, so this belongs into a thread.
+
+    Args:
+        provider: its name for the provider that is going to be asked.
 
     Raises:
         NotInstalled: it is not there.
@@ -34,12 +43,15 @@ def load() -> Any:  # noqa: ANN401  it is not typed in any way that would help
             try:
                 with _environment():
                     library = importlib.import_module("litellm")
-                    # Else the first answer loads it, on the event loop and into the environment.
-                    importlib.import_module("litellm.litellm_core_utils.default_encoding")
+                    for name in _AT_ONCE:
+                        importlib.import_module(name)
             except ModuleNotFoundError as error:
                 raise missing(error) from None
             _quiet(library)
             _loaded.append(library)
+        if (further := _FOR.get(provider)) is not None:
+            with suppress(ModuleNotFoundError):  # which the request will say, and what to do
+                importlib.import_module(further)
         return _loaded[0]
 
 

@@ -56,7 +56,7 @@ class LitellmProvider:
             ChatError: whatever went wrong, while iterating.
         """
         address = await self._endpoint.address(request.owner)
-        litellm = await asyncio.to_thread(library.load)
+        litellm = await asyncio.to_thread(library.load, self._prefix)
         arguments = self.arguments(request, address)
         answer: Any = None
         try:
@@ -94,10 +94,9 @@ class LitellmProvider:
         """What litellm is called with."""
         facts = self.facts(request.model.model)
         body: dict[str, Any] = msgspec.json.decode(OpenAILane().encode(request, facts))
-        prefix = next(iter(self._provider.litellm_names), self._provider.name)
         body |= parameters(self._provider, self._look)
         body |= {
-            "model": f"{prefix}/{request.model.model}",
+            "model": f"{self._prefix}/{request.model.model}",
             "timeout": self._idle_seconds,
             "num_retries": 0,
             "max_retries": 0,
@@ -109,6 +108,11 @@ class LitellmProvider:
         if address.base_url:
             body["api_base"] = address.base_url
         return body
+
+    @property
+    def _prefix(self) -> str:
+        """The name of the provider at litellm."""
+        return next(iter(self._provider.litellm_names), self._provider.name)
 
     async def _next(self, answer: Any) -> bytes | None:  # noqa: ANN401  litellm's own
         """The next piece of an answer, as JSON; none at its end."""
