@@ -42,6 +42,9 @@ LONGEST_WAIT = 60.0
 COOLDOWN = 5.0
 """Seconds for which a model is left alone after a failure that will come again."""
 
+LONGEST_COOLDOWN = 3600.0
+"""Seconds beyond which no provider's word keeps a model from being tried again."""
+
 FAILURE_WINDOW = 60.0
 """Seconds over which the share of failures is judged."""
 
@@ -156,7 +159,7 @@ def cooldown_of(error: ErrorInfo) -> float:
     """Seconds for which a model is left alone after this failure alone; zero for not at all."""
     if error.code not in _COOLING and error.code != QuotaExceeded.code:
         return 0.0
-    return max(COOLDOWN, error.retry_after or 0.0)
+    return min(max(COOLDOWN, error.retry_after or 0.0), LONGEST_COOLDOWN)
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ This is policy and no wall: on a server of one's own, whoever runs it can change
 from __future__ import annotations
 
 import re
+import re
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -87,6 +88,8 @@ def _below(url: str, base: str) -> bool:
     except ValueError:  # a port that is no number
         return False
     path, base_path = unquote(one.path), other.path.rstrip("/")
+    if re.search("%(2f|5c|00)", one.path, re.IGNORECASE):  # servers differ in what these mean
+        return False
     return ".." not in path.split("/") and f"{path}/".startswith(f"{base_path}/")
 
 

@@ -11,6 +11,7 @@ from bestchat_server_ext.core.failover import (
     COOLDOWN,
     FAILURE_WINDOW,
     FALLBACKS,
+    LONGEST_COOLDOWN,
     RETRIES,
     Decision,
     FallBack,
@@ -123,6 +124,7 @@ def test_every_chain_of_failures_ends(errors_seen: list[errors.ErrorInfo]) -> No
 def test_cooldown() -> None:
     assert cooldown_of(errors.RateLimited("b", retry_after=30.0).info) == 30.0
     assert cooldown_of(errors.RateLimited("b").info) == COOLDOWN
+    assert cooldown_of(errors.RateLimited("b", retry_after=1e300).info) == LONGEST_COOLDOWN
     assert cooldown_of(errors.ProviderAuth("key").info) == COOLDOWN
     assert cooldown_of(errors.ContentRefused("no").info) == 0.0
     assert cooldown_of(DOWN) == 0.0

@@ -60,6 +60,7 @@ def test_addresses_below_a_permitted_one_are_permitted(url: str) -> None:
         "https://llm.example@evil.example/v1",
         "https://llm.example/v1/../admin",
         "https://llm.example/v1/%2e%2e/admin",
+        "https://llm.example/v1%2Fadmin",
         "https://llm.example:port/v1",
         "",
     ],
