@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
+from bestchat_server_ext.core.environment import inherited
 from bestchat_server_ext.core.errors import Unavailable
 
 LIMIT_SECONDS = 20.0
 """How long a command may take: it may have to ask somebody over a network."""
 
-WITHHELD = frozenset({"BESTCHAT_MASTER_KEYS", "BESTCHAT_DATABASE_URL", "BESTCHAT_TOKEN"})
-"""Variables that a command has no business with."""
+_END_SECONDS = 5.0
+"""How long a command may take to be gone once it was killed."""
 
 _HINT = "Run it in a terminal: it has to print the key, and nothing else."
 
@@ -48,7 +50,7 @@ class SubprocessKeyCommands:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # it may hold anything
-                env={key: value for key, value in environ.items() if key not in WITHHELD},
+                env=inherited(environ),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -78,4 +80,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    if process.stdout is not None:
+        process.stdout.close()  # not read to its end: who has left the session may hold it open
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)

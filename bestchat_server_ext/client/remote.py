@@ -7,10 +7,13 @@ import io
 import random
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -51,6 +54,14 @@ is jittered."""
 AWAY_SECONDS = 300.0
 """How long a server may stay away: a laptop changes its network, a hub restarts its proxy."""
 
+
+class _Proxy(NamedTuple):
+    """What stands on the way, as aiohttp wants it; its password is in no error that way."""
+
+    proxy: str | None = None
+    proxy_headers: dict[str, str] | None = None
+
+
 _frames: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 
 
@@ -79,9 +90,14 @@ class RemoteClient:
         self._token = token
         self._away_seconds = away_seconds
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = _Proxy()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            # A proxy could not reach this machine, and has no business seeing the token.
+            self._proxy = _Proxy() if self._address.here else _find_proxy(self._root)
+            tracing = aiohttp.TraceConfig()
+            tracing.on_request_redirect.append(self._refuse_redirect)
             socket = self._address.socket
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(socket) if socket else None,
@@ -90,10 +106,30 @@ class RemoteClient:
                     "X-BestChat-Protocol": str(PROTOCOL),
                 },
                 timeout=aiohttp.ClientTimeout(total=60, sock_connect=10),
-                # A proxy could not reach this machine, and has no business seeing the token.
-                trust_env=not self._address.here,
+                # The environment's proxies are taken by ourselves: aiohttp would look into .netrc
+                # as well, and not know which of the two credentials to send.
+                trust_env=False,
+                trace_configs=[tracing],
             )
         return self._session
+
+    async def _refuse_redirect(
+        self,
+        _: aiohttp.ClientSession,
+        __: Any,  # noqa: ANN401  aiohttp's own context
+        redirect: aiohttp.TraceRequestRedirectParams,
+    ) -> NoReturn:
+        """Go nowhere else: what is asked, and the token, are for the server that was named.
+
+        A WebSocket has no option for that, so requests are watched.
+        """
+        redirect.response.close()
+        raise Unavailable(
+            f"What answers at {self._address.shown} sends its callers to another address, with "
+            f"HTTP {redirect.response.status}; BestChat does not go there.",
+            hint="Set BESTCHAT_URL to the server's own address, with https:// where it wants that; "
+            "a login page in front of it needs a way around for the token.",
+        )
 
     async def call(self, procedure: Procedure[Request, Response], request: Request) -> Response:
         """Carry out one procedure.
@@ -106,10 +142,12 @@ class RemoteClient:
         try:
             # As a stream, because a long text would be complained about otherwise.
             data = io.BytesIO(body)
-            async with self._open().post(self._root + procedure.name, data=data) as response:
+            session = self._open()
+            url = self._root + procedure.name
+            async with session.post(url, data=data, **self._proxy._asdict()) as response:
                 answer = await response.read()
                 status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError, ValueError) as error:
             raise self._unreachable(error) from error
         if status == 200:  # noqa: PLR2004  HTTP statuses name themselves
             return self._decode(answer, procedure.response)
@@ -193,7 +231,7 @@ class RemoteClient:
                 if error.status < 500:  # noqa: PLR2004  HTTP statuses name themselves
                     raise self._refused(error.status) from error
                 lost: BaseException = error
-            except aiohttp.ClientConnectorCertificateError as error:
+            except (aiohttp.ClientConnectorCertificateError, ValueError) as error:
                 raise self._unreachable(error) from error  # time does not mend it
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 lost = error
@@ -210,8 +248,9 @@ class RemoteClient:
         self, conversation_id: ConversationId, position: _Position
     ) -> AsyncGenerator[ServerFrame, None]:
         """One WebSocket, from connecting to losing it."""
-        async with self._open().ws_connect(
-            self._root + "events", heartbeat=30, max_msg_size=0
+        session = self._open()
+        async with session.ws_connect(
+            self._root + "events", heartbeat=30, max_msg_size=0, **self._proxy._asdict()
         ) as socket:
             await _send(socket, Hello(PROTOCOL))
             await _send(socket, position.subscription(conversation_id))
@@ -237,6 +276,41 @@ class RemoteClient:
                     await _send(socket, position.subscription(conversation_id))
                 elif not stale and position.take(frame):
                     yield frame
+
+
+def _find_proxy(url: str) -> _Proxy:
+    """The environment's proxy on the way to an address, if there is one.
+
+    Raises:
+        Unavailable: it cannot be used; what may be a password in it is not repeated.
+    """
+    there = urlsplit(url)
+    found = getproxies().get(there.scheme)
+    if not found or proxy_bypass(there.hostname or ""):
+        return _Proxy()
+    parts = _split(found if "://" in found else f"http://{found}")
+    if parts is None or not parts.hostname or parts.scheme not in {"http", "https"}:
+        raise Unavailable(
+            f"{there.scheme.upper()}_PROXY does not name a proxy that can be used.",
+            hint="Set it to an address such as http://proxy.example.org:3128, or name "
+            f"{there.hostname} in NO_PROXY.",
+        )
+    user, _, netloc = parts.netloc.rpartition("@")
+    proxy = f"{parts.scheme}://{netloc}"
+    if not user:
+        return _Proxy(proxy)
+    # aiohttp makes it a Proxy-Authorization, and sends it to the proxy alone.
+    basic = b64encode(unquote(user).encode()).decode()
+    return _Proxy(proxy, {"Authorization": f"Basic {basic}"})
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  it raises where it is no number
+    except ValueError:
+        return None
+    return parts
 
 
 async def _send(socket: aiohttp.ClientWebSocketResponse, frame: ClientFrame) -> None:
@@ -275,6 +349,8 @@ class _Position:
         have = self.draft
         if have is None or have.message_id != frame.message_id or frame.part > have.part:
             return frame.first == 1
+        if have.attempt != frame.attempt:
+            return frame.attempt < have.attempt or frame.first == 1
         return frame.part < have.part or frame.n <= have.n or frame.first == have.n + 1
 
     def take(self, frame: ServerFrame) -> bool:
@@ -292,9 +368,10 @@ class _Position:
             case Delta(message_id=message_id, part=part, n=n):
                 have = self.draft
                 known = have is not None and have.message_id == message_id
-                if have is not None and known and (part, n) <= (have.part, have.n):
+                place = (frame.attempt, part, n)
+                if have is not None and known and place <= (have.attempt, have.part, have.n):
                     return False
-                self.draft = DraftPosition(message_id, part, n)
+                self.draft = DraftPosition(message_id, part, n, frame.attempt)
             case CaughtUp():
                 pass
             case _:

@@ -74,9 +74,22 @@ class Answers(RequestHandler):
             allowed = ", ".join(self.methods())
             if status_code == 405:  # noqa: PLR2004  HTTP statuses name themselves
                 self.set_header("Allow", allowed)
-            self.send(ErrorBody(_framework_error(status_code, allowed).info), status_code)
+            known = self._foreign_host() if status_code == 403 else None  # noqa: PLR2004  as above
+            problem = known or _framework_error(status_code, allowed)
+            self.send(ErrorBody(problem.info), status_code)
         else:
             self.send_error_info(InternalError().info)
+
+    def _foreign_host(self) -> ChatError | None:
+        """The error behind a 403 for the name by which this server was called, if it is one."""
+        check_host = getattr(self, "check_host", None)  # a host's own
+        if check_host is None or check_host():
+            return None
+        return NotAllowed(
+            "This server does not answer to the name by which it was called.",
+            hint="Call it as localhost, or set `allow_remote_access` or `local_hostnames` in "
+            "Jupyter's configuration.",
+        )
 
     def log_exception(
         self,

@@ -35,8 +35,10 @@ from bestchat_server_ext import bootstrap
 from bestchat_server_ext.api.catalog import BY_NAME
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.environment import OUR_OWN, WITHHELD
 from bestchat_server_ext.core.errors import ChatError, Disabled, NotAllowed
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.web.activity import Activity
 from bestchat_server_ext.web.door import Door, TokenAuthenticator, bearer
 from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandler
@@ -47,6 +49,8 @@ from bestchat_server_ext.web.together import Together
 
 if TYPE_CHECKING:
     from bestchat_server_ext.settings import Loaded, Settings
+
+_log = logging.getLogger(__name__)
 
 _JUPYTERS_OWN = (
     *(IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider),
@@ -92,9 +96,7 @@ class JupyterAuthenticator(TokenAuthenticator):
         if user is None:
             return None
         await self._door.check()
-        authorizer = handler.authorizer  # type: ignore[attr-defined]  # mixed with JupyterHandler
-        action = _action(handler)
-        if not await ensure_async(authorizer.is_authorized(handler, user, action, RESOURCE)):
+        if not await _authorized(handler, user, _action(handler)):
             raise NotAllowed(
                 "Jupyter's authorizer does not allow this.", hint="Ask the administrator."
             )
@@ -109,13 +111,29 @@ def _action(handler: RequestHandler) -> str:
     return "read" if str(procedure.scope).endswith(":read") else "write"
 
 
+async def _authorized(handler: Any, user: User, action: str) -> bool:  # noqa: ANN401  any handler
+    """Whether Jupyter's authorizer lets somebody do this with BestChat."""
+    allowed = handler.authorizer.is_authorized(handler, user, action, RESOURCE)
+    return bool(await ensure_async(allowed))
+
+
 async def _user(handler: RequestHandler) -> User | None:
-    """Who is signed in now: on a WebSocket, the request itself may be hours old."""
+    """Who is signed in now: on a WebSocket, the request itself may be hours old.
+
+    Providers keep on the handler whom they have found. So a new one brings the same request, which
+    is never answered; and whoever has become somebody else is not who opened the line.
+    """
+    opener: User | None = handler.current_user
     if not isinstance(handler, EventsSocket) or not handler.greeted:
-        current: User | None = handler.current_user
-        return current
+        return opener
     provider = handler.identity_provider  # type: ignore[attr-defined]  # a JupyterHandler too
-    return cast("User | None", await ensure_async(provider.get_user(handler)))
+    if _nameless(provider):  # it would make up another name each time, and log that it did
+        return cast("User | None", await ensure_async(provider.get_user(handler)))
+    again = type(handler)(
+        handler.application, handler.request, door=handler.door, authenticator=handler.authenticator
+    )
+    found = cast("User | None", await ensure_async(provider.get_user(again)))
+    return found if found and opener and found.username == opener.username else None
 
 
 def owner_of(handler: Any) -> OwnerId:  # noqa: ANN401  any JupyterHandler
@@ -266,6 +284,12 @@ class BestChat(ExtensionApp):
     async def _options(self) -> Settings:
         return (await self._load()).settings
 
+    def _withheld(self) -> frozenset[str]:
+        """Variables that kernels do not inherit; all that may be, while options are not known."""
+        if self._loaded is not None and not self._loaded.settings.database_url:
+            return OUR_OWN
+        return WITHHELD
+
     async def _check(self) -> None:
         try:
             enabled = (await self._options()).enabled
@@ -278,7 +302,10 @@ class BestChat(ExtensionApp):
         """Add the routes, and look after kernels."""
         server = self._server
         self._kernels = KernelTokens(
-            self._door, self._address, partial(_current_owner, server.identity_provider)
+            self._door,
+            self._address,
+            partial(_current_owner, server.identity_provider),
+            self._withheld,
         )
         self._kernels.watch(server.kernel_manager)
         server.web_app.add_handlers(  # type: ignore[no-untyped-call]  # Tornado's own
@@ -338,15 +365,30 @@ def _load(given: dict[str, Any]) -> Loaded:
     return settings.load_with_origins(os.environ, given)
 
 
-def _current_owner(provider: IdentityProvider) -> OwnerId | None:
+async def _current_owner(provider: IdentityProvider) -> OwnerId | None:
     """Whose request is being handled right now; kernels belong to who starts them.
 
     Nobody's, where people have names and a kernel is started ahead of time: it may be handed to
     anybody. Whatever a request has left running is no part of it any more.
+
+    Nor is it anybody's whom the authorizer does not let do all with BestChat: a kernel is no way
+    around it.
     """
-    if _nameless(provider):
-        return LOCAL_OWNER
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-    if handler is None or handler._finished or handler.current_user is None:  # noqa: SLF001
+    if handler is None or handler._finished:  # noqa: SLF001  it has no public name
+        return LOCAL_OWNER if _nameless(provider) else None
+    if handler.current_user is None or not await _may_use(handler):
         return None
     return owner_of(handler)
+
+
+async def _may_use(handler: Any) -> bool:  # noqa: ANN401  any JupyterHandler
+    """Whether who asks may do everything with BestChat. An authorizer that fails allows nothing."""
+    try:
+        for action in ("read", "write"):
+            if not await _authorized(handler, handler.current_user, action):
+                return False
+    except Exception as error:  # noqa: BLE001  a site's own code; a kernel is worth more
+        _log.warning("BestChat: a kernel gets no token: %s", origin(error))
+        return False
+    return True

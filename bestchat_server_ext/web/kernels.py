@@ -23,6 +23,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.core.environment import inherited
 from bestchat_server_ext.core.errors import ChatError, Disabled
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.origin import origin
@@ -31,35 +32,6 @@ from bestchat_server_ext.web.door import Door
 from bestchat_server_ext.web.together import Together
 
 _log = logging.getLogger(__name__)
-
-WITHHELD = frozenset(
-    {
-        "BESTCHAT_DATABASE_URL",
-        "BESTCHAT_REDIS_URL",
-        "BESTCHAT_MASTER_KEYS",
-        "BESTCHAT_URL",
-        "BESTCHAT_TOKEN",
-    }
-)
-"""Variables of the server that no kernel inherits: secrets, and the way to the server in whose
-kernel or terminal this one may have been started."""
-
-
-def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a kernel gets of the server's environment."""
-    return {name: value for name, value in environ.items() if name not in WITHHELD}
-
-
-def _withholding(update: Callable[..., None]) -> Callable[..., None]:
-    """A kernel manager's `update_env`, for which a renamed session is no way around us.
-
-    It passes all of the server's environment once more, and the next restart would use it.
-    """
-
-    def update_env(*, kernel_id: str, env: Mapping[str, str]) -> None:
-        update(kernel_id=kernel_id, env=inherited(env))
-
-    return update_env
 
 
 class _Pending(NamedTuple):
@@ -77,15 +49,17 @@ class KernelTokens:
         self,
         door: Door,
         address: Callable[[], Awaitable[str]],
-        owner: Callable[[], OwnerId | None],
+        owner: Callable[[], Awaitable[OwnerId | None]],
+        withheld: Callable[[], frozenset[str]],
     ) -> None:
         """Give kernels the server's address, and tokens that speak for `owner()`.
 
-        Nobody's kernels get neither.
+        Nobody's kernels get neither, and none gets the variables `withheld()`.
         """
         self._door = door
         self._address = address
         self._owner = owner
+        self._withheld = withheld
         self._living: Callable[[], Collection[str]] = tuple
         self._pending: dict[str, _Pending] = {}
         self._renewing = Together(self._renew, "bestchat-renewal")
@@ -105,9 +79,9 @@ class KernelTokens:
                 existing: str = await start(**kwargs)
                 return existing
             environ = kwargs.pop("env", None)
-            environ = inherited(os.environ if environ is None else environ)
-            owner = self._owner()
-            environ |= await self._credentials(owner)
+            owner = await self._owner()
+            credentials = await self._credentials(owner)
+            environ = self._inherited(os.environ if environ is None else environ) | credentials
             kernel_id: str = await start(**kwargs, env=environ)
             if owner is None or (token := environ.get("BESTCHAT_TOKEN")) is None:
                 return kernel_id
@@ -124,7 +98,22 @@ class KernelTokens:
         kernel_manager.start_kernel = start_kernel
         kernel_manager.remove_kernel = remove_kernel
         if hasattr(kernel_manager, "update_env"):  # jupyter_client 8.5
-            kernel_manager.update_env = _withholding(kernel_manager.update_env)
+            kernel_manager.update_env = self._withholding(kernel_manager.update_env)
+
+    def _inherited(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """What a kernel gets of the server's environment."""
+        return inherited(environ, self._withheld())
+
+    def _withholding(self, update: Callable[..., None]) -> Callable[..., None]:
+        """A kernel manager's `update_env`, for which a renamed session is no way around us.
+
+        It passes all of the server's environment once more, and the next restart would use it.
+        """
+
+        def update_env(*, kernel_id: str, env: Mapping[str, str]) -> None:
+            update(kernel_id=kernel_id, env=self._inherited(env))
+
+        return update_env
 
     async def _credentials(self, owner: OwnerId | None) -> dict[str, str]:
         """The variables that let a kernel in, or tell it that there is nothing to be let into."""

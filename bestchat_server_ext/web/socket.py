@@ -34,7 +34,7 @@ from bestchat_server_ext.api.frames import (
 )
 from bestchat_server_ext.api.procedure import PROTOCOL
 from bestchat_server_ext.bootstrap import Application
-from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.access import Caller, Scope, require
 from bestchat_server_ext.core.errors import (
     ChatError,
     InvalidRequest,
@@ -126,11 +126,12 @@ class EventsSocket(Answers, WebSocketHandler):
             await prepared
 
     async def get(self, *args: str, **kwargs: str) -> None:
-        """Let in who is known; the upgrade happens only then."""
+        """Let in who is known and may read conversations; the upgrade happens only then."""
         try:
             self._caller = await self.authenticator.caller(self)
             if self._caller is None:
                 raise NotAuthenticated("The WebSocket needs a credential.")
+            require(self._caller, Scope.CONVERSATIONS_READ)
             self._application: Application = await self.door.application()
         except ChatError as error:
             self.send_error_info(error.info)

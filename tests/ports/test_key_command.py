@@ -8,6 +8,11 @@ import pytest
 from bestchat_server_ext.adapters.key_command import SubprocessKeyCommands
 from bestchat_server_ext.core.errors import Unavailable
 
+SECRETS = (
+    *("BESTCHAT_MASTER_KEYS", "BESTCHAT_DATABASE_URL", "BESTCHAT_REDIS_URL", "BESTCHAT_TOKEN"),
+    *("BESTCHAT_URL", "PGPASSWORD"),
+)
+
 CHILD = """
 import subprocess, sys
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -33,9 +38,9 @@ async def test_no_shell_looks_at_it() -> None:
 
 
 async def test_it_sees_the_environment_without_our_secrets() -> None:
-    given = {"PATH": os.environ["PATH"], "CLOUD": "here", "BESTCHAT_MASTER_KEYS": "secret"}
-    code = "import os; print(os.environ.get('CLOUD'), os.environ.get('BESTCHAT_MASTER_KEYS'))"
-    assert (await SubprocessKeyCommands(given).run(python(code))).split() == ["here", "None"]
+    given = {"PATH": os.environ["PATH"], "CLOUD": "here"} | dict.fromkeys(SECRETS, "secret")
+    code = f"import os; print(*sorted({{'CLOUD', *{SECRETS!r}}} & set(os.environ)))"
+    assert (await SubprocessKeyCommands(given).run(python(code))).split() == ["CLOUD"]
 
 
 async def test_nobody_is_asked() -> None:

@@ -154,6 +154,19 @@ async def test_what_cannot_become_a_socket_is_told_why(
     assert answer.error["hint"]
 
 
+async def test_a_name_that_is_not_the_servers_own_is_told_so(
+    start_jupyter: Any, session: aiohttp.ClientSession, site_of: Any
+) -> None:
+    """What a page sees that has had its name point to this machine; a typo looks the same."""
+    site = site_of(start_jupyter(), session)
+    strange = site.headers | {"Host": "evil.example"}
+    for method, path, more in (("POST", WHOAMI, {}), ("GET", "bestchat/api/events", UPGRADE)):
+        answer = await site.ask(method, path, {} if method == "POST" else None, strange | more)
+        assert (answer.status, answer.error["code"]) == (403, "not_allowed")
+        assert "allow_remote_access" in answer.error["hint"]
+        assert "XSRF" not in answer.error["hint"]
+
+
 PATHS_OF_HEAD = [WHOAMI, *(f"bestchat/api/{name}" for name in ("health", "events", "nothing"))]
 
 

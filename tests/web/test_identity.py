@@ -118,11 +118,11 @@ NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider, 
 
 
 @pytest.mark.parametrize("provider", NAMELESS)
-def test_without_names_everybody_is_that_person(provider: type[IdentityProvider]) -> None:
+async def test_without_names_everybody_is_that_person(provider: type[IdentityProvider]) -> None:
     """Also outside of any request."""
     asked = provider()
     handler = SimpleNamespace(identity_provider=asked, current_user=User("made-up-just-now"))
-    assert (owner_of(handler), _current_owner(asked)) == (LOCAL_OWNER, LOCAL_OWNER)
+    assert (owner_of(handler), await _current_owner(asked)) == (LOCAL_OWNER, LOCAL_OWNER)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_without_names_everybody_is_that_person(provider: type[IdentityProvider]
     [Asking(), OneName(), Registering(), LegacyIdentityProvider(login_handler_class=OldLogin)],
     ids=lambda asked: type(asked).__name__,
 )
-def test_who_gives_names_is_believed(asked: IdentityProvider) -> None:
+async def test_who_gives_names_is_believed(asked: IdentityProvider) -> None:
     handler = SimpleNamespace(identity_provider=asked, current_user=User("ada"))
-    assert (owner_of(handler), _current_owner(asked)) == ("ada", None)
+    assert (owner_of(handler), await _current_owner(asked)) == ("ada", None)
 
 
 SITES_OWN = """

@@ -151,7 +151,7 @@ STRANGE = {
 @pytest.fixture(scope="module")
 def secretive(start_jupyter: Any) -> Any:
     """A server that knows secrets, started in a terminal of another server."""
-    return start_jupyter("/", **SECRETS, **STRANGE)
+    return start_jupyter("/", PGPASSWORD="a person's own", **SECRETS, **STRANGE)
 
 
 async def test_a_kernel_inherits_no_secret_and_no_other_server(
@@ -174,7 +174,8 @@ async def test_a_kernel_inherits_no_secret_and_no_other_server(
         assert environ["BESTCHAT_DEFAULT_MODEL"] == "scripted/echo"
 
     bare = (await ask("POST", "api/kernels", {"name": "mouse"}))["id"]
-    check(await mice.environ(bare))
+    check(environ := await mice.environ(bare))
+    assert environ["PGPASSWORD"] == "a person's own"
     body = {"path": "a.ipynb", "name": "a", "type": "notebook", "kernel": {"name": "python3"}}
     made = await ask("POST", "api/sessions", body)
     before = await told(secretive, made["kernel"]["id"])
@@ -192,7 +193,8 @@ async def test_a_kernel_inherits_no_secret_and_no_other_server(
 async def test_a_database_of_the_server_is_no_business_of_kernels(
     start_jupyter: Any, session: aiohttp.ClientSession, mice: Any
 ) -> None:
-    server = start_jupyter("/", BESTCHAT_DATABASE_URL="postgresql://u:canary@127.0.0.1:1/bestchat")
+    address = "postgresql://u:canary@127.0.0.1:1/bestchat"
+    server = start_jupyter("/", BESTCHAT_DATABASE_URL=address, PGPASSWORD="canary")
     mice.settle(server)
     headers = {"Authorization": f"token {server.token}"}
     async with session.post(

@@ -232,3 +232,42 @@ async def test_inside_jupyter_a_revoked_token_loses_its_line_as_well(inside: Any
     assert datetime.fromisoformat(made["created_at"]) <= datetime.now(UTC)
     assert (await inside.call("tokens.revoke", {"token_id": made["id"]})).status == 200
     assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+
+
+REMEMBERING = """
+import os
+
+from jupyter_server.auth.identity import IdentityProvider, User
+
+
+class Hub(IdentityProvider):
+    '''As JupyterHub's: who was found once on a handler is not looked for again.'''
+
+    def get_user(self, handler):
+        if self.get_token(handler) == self.token:
+            handler._token_authenticated = True
+            return User("operator")
+        if not hasattr(handler, "_hub_user"):
+            with open(os.environ["HUB_FILE"]) as file:
+                name = file.read()
+            handler._hub_user = User(name) if name else None
+        return handler._hub_user
+"""
+
+
+@pytest.mark.parametrize("now", ["", "grace"], ids=["nobody", "somebody else"])
+async def test_a_provider_that_remembers_is_asked_anew(
+    start_jupyter: Any, session: Any, site_of: Any, tmp_path: Any, now: str
+) -> None:
+    hub = tmp_path / "hub"
+    hub.write_text("ada", encoding="utf-8")
+    (tmp_path / "remembering.py").write_text(REMEMBERING, encoding="utf-8")
+    option = "--ServerApp.identity_provider_class=remembering.Hub"
+    site = site_of(start_jupyter("/", option, PYTHONPATH=str(tmp_path), HUB_FILE=str(hub)), session)
+    line = await site.connect({})
+    await line.greet()
+    for _ in range(3):
+        assert (await line.heartbeat())["seqs"] == {}
+    (tmp_path / "new").write_text(now, encoding="utf-8")
+    (tmp_path / "new").replace(hub)
+    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
