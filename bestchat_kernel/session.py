@@ -107,6 +107,7 @@ class _Turn:
     answers: list[Message] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     proposed: dict[str, ToolExecution] = field(default_factory=dict)
+    attempt: int = 1
     growing: MessageId | None = None
     ended: ev.TurnEnded | None = None
 
@@ -364,6 +365,10 @@ def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:
 def _take_delta(turn: _Turn, delta: ev.Delta, sink: Sink) -> None:
     if delta.turn_id != turn.turn_id or delta.kind != "text":
         return
+    if delta.message_id == turn.growing and delta.attempt > turn.attempt:
+        turn.growing = None  # the event that says so may have come before its pieces were dropped
+        sink(Stored(turn.text))
+    turn.attempt = delta.attempt
     apart = "\n\n" if delta.message_id != turn.growing and turn.text else ""
     turn.growing = delta.message_id
     sink(Grew(apart + delta.text))

@@ -28,6 +28,8 @@ class DraftPosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last part it has something of."""
     n: Seq
     """The last piece it has of that part."""
+    attempt: Seq = 1
+    """Which beginning of the answer these belong to."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello", forbid_unknown_fields=True):

@@ -168,7 +168,7 @@ async def _assemble(
         tokens=TokenService(database.tokens, clock),
         usage=usage,
         provider_settings=stored,
-        trial=ProviderTrial(registry, stored, clock),
+        trial=ProviderTrial(registry, stored, clock, usage=usage),
         options=loaded.options(),
         database=database.label,
         notices=database.notices,

@@ -129,10 +129,15 @@ def _rotate(options: argparse.Namespace) -> int:
     for config in done.unreadable:
         whose = f"of {config.owner}" if config.owner else "of the site"
         complain(f"bestchat: the key {whose} for {config.provider} is unreadable; it stays.")
+    for key_id, count in done.left.items():
+        complain(
+            f"bestchat: {count} keys are under the former master key {key_id} again, as they were "
+            "stored meanwhile: run this once more."
+        )
     if options.drop_old:
         dropped = keys.drop_keys(settings, os.environ)
         say(f"Dropped: {', '.join(dropped) or 'none'}.")
-    return 1 if done.unreadable else 0
+    return 1 if done.unreadable or done.left else 0
 
 
 def _set(options: argparse.Namespace) -> int:

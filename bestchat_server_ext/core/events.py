@@ -254,3 +254,6 @@ class Delta(msgspec.Struct, frozen=True, tag="delta"):
     """Number of the last piece in here."""
     text: str
     """The pieces, joined."""
+    attempt: int = 1
+    """Which beginning of the answer it belongs to. A higher one than before: forget the pieces of
+    the earlier beginnings."""

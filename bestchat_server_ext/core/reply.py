@@ -6,7 +6,13 @@ from typing import Literal
 
 import msgspec
 
-from bestchat_server_ext.core.errors import ProviderError, ProviderUnavailable
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    ContentRefused,
+    LimitReached,
+    ProviderError,
+    ProviderUnavailable,
+)
 from bestchat_server_ext.core.failover import Heard
 from bestchat_server_ext.core.models import (
     Chunk,
@@ -71,6 +77,13 @@ class _GrowingCall(msgspec.Struct):
     arguments: list[str] = []
 
 
+def endless() -> ProviderError:
+    """The error of an answer that is longer than any model's can be."""
+    return ProviderError(
+        "The provider's answer does not end.", hint="Check the model, and try again."
+    )
+
+
 class ReplyBuilder:
     """Gathers the chunks of one step.
 
@@ -124,9 +137,7 @@ class ReplyBuilder:
             case _:
                 return
         if self._characters > MOST_CHARACTERS or len(self._calls) > MOST_CALLS:
-            raise ProviderError(
-                "The provider's answer does not end.", hint="Check the model, and try again."
-            )
+            raise endless()
 
     def _grow(self, kind: PartKind, text: str) -> Growth | None:
         if not text:
@@ -182,6 +193,10 @@ class ReplyBuilder:
         )
         return Reply(parts, (), self._usage, None)
 
+    def forget_end(self) -> None:
+        """Take back what the last attempt said of its end: the next one says it anew."""
+        self._usage, self._finish_reason = Usage(), None
+
     @property
     def heard(self) -> Heard:
         """What has arrived, as far as another attempt depends on it."""
@@ -209,3 +224,27 @@ class ReplyBuilder:
             )
         reason = self._finish_reason or ("tool_calls" if calls else "unknown")
         return msgspec.structs.replace(reply, calls=calls, finish_reason=reason)
+
+
+def silence(reply: Reply, step: int) -> ChatError | None:
+    """Why a reply is no answer; none if it says or asks something, or may well be silent.
+
+    Silence after tools is fine: some models end so once the work is done. Silence in place of
+    the first answer would look like success where nothing has happened.
+    """
+    if reply.calls or any(part.kind == "text" and part.text.strip() for part in reply.parts):
+        return None
+    match reply.finish_reason:
+        case "content_filter":
+            return ContentRefused(
+                "The provider's content policy refused the answer.", hint="Say it in other words."
+            )
+        case "length":
+            return LimitReached(
+                "The model reached its limit of tokens before it said anything.",
+                hint="Ask for less at once, or choose another model.",
+            )
+        case "stop" if step > 1:
+            return None
+        case _:
+            return ProviderError("The model gave an empty answer.", hint="Try again.")

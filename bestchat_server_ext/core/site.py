@@ -6,7 +6,6 @@ This is policy and no wall: on a server of one's own, whoever runs it can change
 from __future__ import annotations
 
 import re
-import re
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, unquote, urlsplit
 

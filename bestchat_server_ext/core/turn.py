@@ -33,11 +33,8 @@ from bestchat_server_ext.core.conversation import (
     turn_of,
 )
 from bestchat_server_ext.core.errors import (
-    ChatError,
-    ContentRefused,
     ErrorInfo,
     LimitReached,
-    ProviderError,
 )
 from bestchat_server_ext.core.ids import ExecutionId, MessageId, TurnId
 from bestchat_server_ext.core.messages import (
@@ -49,7 +46,7 @@ from bestchat_server_ext.core.messages import (
     ToolResultPart,
 )
 from bestchat_server_ext.core.models import Usage
-from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.reply import Reply, silence
 from bestchat_server_ext.core.tools import (
     SETTLED,
     Decision,
@@ -316,9 +313,9 @@ class TurnMachine:
             self._advance(at)
 
     def _take_reply(self, reply: Reply, at: datetime) -> None:
-        if (silence := _silence(reply, self.turn.step)) is not None:
+        if (error := silence(reply, self.turn.step)) is not None:
             self._keep_partial(reply, at)
-            self._end(ev.TurnFailed(self.turn.id, silence.info), at)
+            self._end(ev.TurnFailed(self.turn.id, error.info), at)
             return
         self._add_answer(reply, at, partial=False)
         if not reply.calls:
@@ -565,27 +562,3 @@ class TurnMachine:
         stored = [Append(tuple(self._events))] if self._events else []
         self._events, self._acts = [], []
         return [*first, *stored, *rest]
-
-
-def _silence(reply: Reply, step: int) -> ChatError | None:
-    """Why a reply is no answer; none if it says or asks something, or may well be silent.
-
-    Silence after tools is fine: some models end so once the work is done. Silence in place of
-    the first answer would look like success where nothing has happened.
-    """
-    if reply.calls or any(part.kind == "text" and part.text.strip() for part in reply.parts):
-        return None
-    match reply.finish_reason:
-        case "content_filter":
-            return ContentRefused(
-                "The provider's content policy refused the answer.", hint="Say it in other words."
-            )
-        case "length":
-            return LimitReached(
-                "The model reached its limit of tokens before it said anything.",
-                hint="Ask for less at once, or choose another model.",
-            )
-        case "stop" if step > 1:
-            return None
-        case _:
-            return ProviderError("The model gave an empty answer.", hint="Try again.")

@@ -26,7 +26,7 @@ from bestchat_server_ext.api import (
 )
 from bestchat_server_ext.api.catalog import PROCEDURES
 from bestchat_server_ext.api.procedure import PROTOCOL, Empty, Procedure
-from bestchat_server_ext.core.access import Caller
+from bestchat_server_ext.core.access import Caller, Scope
 from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.tools import Decision
 from bestchat_server_ext.ports.storage import Storage
@@ -164,7 +164,12 @@ class Bindings:
         return await self._services.providers.model(caller.owner, request.model)
 
     async def _providers(self, caller: Caller, _: providers.ListProviders) -> msgspec.Struct:
-        return await self._services.providers.providers(caller.owner)
+        found = await self._services.providers.providers(caller.owner)
+        if Scope.PROVIDERS_WRITE in caller.scopes:
+            return found
+        # What is stored is for those to see who may change it: not for what runs in a kernel.
+        hidden = (msgspec.structs.replace(info, stored=None) for info in found.providers)
+        return providers.ProviderList(tuple(hidden))
 
     async def _configure(
         self, caller: Caller, request: providers.ConfigureProvider

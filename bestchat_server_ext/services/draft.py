@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from itertools import groupby
 from typing import Literal
 
@@ -18,7 +18,7 @@ from bestchat_server_ext.core.events import Delta, Event, MessageAdded
 from bestchat_server_ext.core.failover import Heard
 from bestchat_server_ext.core.ids import ConversationId, MessageId, TurnId
 from bestchat_server_ext.core.models import Chunk, ReasoningChunk, TextChunk
-from bestchat_server_ext.core.reply import Reply, ReplyBuilder
+from bestchat_server_ext.core.reply import MOST_CHARACTERS, Reply, ReplyBuilder, endless
 from bestchat_server_ext.ports.bus import Bus, Frame
 from bestchat_server_ext.ports.clock import Clock
 
@@ -43,6 +43,9 @@ class Draft:
         self._first_delta: Callable[[], None] | None = None
         self.changed = False
         """Whether something was published since this flag was last taken down."""
+        self.attempt = 1
+        """Which beginning of the answer this is."""
+        self._characters = 0
         self._edge = ""
         self._dropped = Reply()
 
@@ -50,10 +53,13 @@ class Draft:
         """Get ready for another attempt: it continues what has arrived, or begins anew."""
         if kept:
             self._edge = self._builder.edge
+            self._builder.forget_end()
         else:
-            self._dropped = self.partial()
+            self._dropped = self.longest()
             self._builder = ReplyBuilder()
+            self.attempt += 1
             self.changed = True
+        self._characters = 0
         self._pending = []
 
     @property
@@ -81,16 +87,22 @@ class Draft:
             async with aclosing(chunks):
                 async for together in chunks:
                     self._take(together)
+                    if pump.done():
+                        pump.result()  # nobody would hear any more of it: raise why
         finally:
             pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await pump
+            await asyncio.wait([pump])
             await self.flush(bus)  # also where the stream broke off: what has arrived counts
+        if not pump.cancelled():
+            pump.result()
         return self._builder.finish()
 
     def _take(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
             if isinstance(chunk, TextChunk | ReasoningChunk):
+                self._characters += len(chunk.text)
+                if self._characters > MOST_CHARACTERS:
+                    raise endless()  # at once, and not when it is published
                 self._pending.append(self._joined(chunk) if self._edge else chunk)
             else:
                 self._builder.add(chunk)
@@ -98,15 +110,19 @@ class Draft:
             self._arrived.set()
 
     def _joined(self, chunk: TextChunk | ReasoningChunk) -> TextChunk | ReasoningChunk:
-        """The first piece of a continuation, without white space that stands there already.
+        """The first pieces of a continuation, without white space that stands there already.
 
         Providers refuse a prefilled answer that ends in white space, so that it was asked for
-        without, and the model says it again.
+        without, and the model says it again, in however many pieces.
         """
-        edge, self._edge = self._edge, ""
-        if isinstance(chunk, TextChunk) and chunk.text.startswith(edge):
-            return TextChunk(chunk.text[len(edge) :])
-        return chunk
+        if not isinstance(chunk, TextChunk):
+            return chunk
+        text = chunk.text
+        while self._edge and text.startswith(self._edge[0]):
+            text, self._edge = text[1:], self._edge[1:]
+        if text:
+            self._edge = ""
+        return TextChunk(text)
 
     async def _pump(self, bus: Bus, clock: Clock) -> None:
         while True:
@@ -142,6 +158,7 @@ class Draft:
             first=first or n,
             n=n,
             text=text,
+            attempt=self.attempt,
         )
 
     def after(self, part: int, n: int) -> list[Delta]:
@@ -166,6 +183,14 @@ class Draft:
         """What there is to keep: as long as a new beginning brings nothing, what was before it."""
         current = self.current()
         return current if current.parts else self._dropped
+
+    def longest(self) -> Reply:
+        """What there is to keep where no attempt will follow: the beginning that went furthest."""
+        return max(self._dropped, self.current(), key=_length)
+
+
+def _length(reply: Reply) -> int:
+    return sum(len(part.text) for part in reply.parts)
 
 
 def _merged(

@@ -18,11 +18,17 @@ import msgspec
 from bestchat_server_ext.core import failover
 from bestchat_server_ext.core.conversation import Turn
 from bestchat_server_ext.core.cost import Outcome, spent
-from bestchat_server_ext.core.errors import ChatError, ErrorInfo, InternalError, RateLimited
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    ErrorInfo,
+    InternalError,
+    RateLimited,
+    from_info,
+)
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.messages import Message, TextPart
 from bestchat_server_ext.core.models import ModelRef
-from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.reply import Reply, silence
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.core.turn import AttemptFailed
 from bestchat_server_ext.ports.bus import Bus
@@ -48,6 +54,7 @@ class Step:
         first_delta: is called when its first piece is about to be published.
         report: stores that an attempt has failed, before the next one begins.
         tried: the models that were asked.
+        failures: why each of them failed, the last time.
         retries: how often the present one was asked again.
         attempts: how many there were.
     """
@@ -59,6 +66,7 @@ class Step:
     first_delta: Callable[[], None]
     report: Callable[[AttemptFailed], Awaitable[None]]
     tried: list[str] = field(default_factory=list)
+    failures: dict[str, ChatError] = field(default_factory=dict)
     retries: int = 0
     attempts: int = 0
 
@@ -102,8 +110,7 @@ class FailoverService:
         Raises:
             ChatError: why the last attempt failed. The draft has what had arrived.
         """
-        fallbacks = await self._usable(step.owner)
-        ref = await self._first(step, fallbacks)
+        ref = await self._first(step)
         while True:
             step.attempts += 1
             if str(ref) not in step.tried:
@@ -111,8 +118,9 @@ class FailoverService:
             try:
                 return await self._attempt(step, ref)
             except ChatError as error:
+                step.failures[str(ref)] = error
                 await self._remember(step.owner, ref, error.info)
-                ref = await self._next(step, ref, error, fallbacks)
+                ref = await self._next(step, ref, error)
 
     async def _attempt(self, step: Step, ref: ModelRef) -> Reply:
         """Ask one model once."""
@@ -122,6 +130,7 @@ class FailoverService:
         chunks = self._providers.provider(ref).stream(request)
         try:
             reply = await draft.fill(chunks, self._bus, self._clock, step.first_delta)
+            _require_words(reply, draft.step)
         except asyncio.CancelledError:
             note("cancelled", draft.current())
             raise
@@ -174,12 +183,13 @@ class FailoverService:
             lists[cause] = tuple(usable)
         return failover.Fallbacks(**lists)
 
-    async def _first(self, step: Step, fallbacks: failover.Fallbacks) -> ModelRef:
+    async def _first(self, step: Step) -> ModelRef:
         """The model that was chosen, unless it is being left alone and another one stands in."""
         chosen = step.request.model
-        others = [model for model in fallbacks.outage if model != str(chosen)]
-        if not others or not await self._cools(step.owner, str(chosen)):
+        if not self._fallbacks.outage or not await self._cools(step.owner, str(chosen)):
             return chosen
+        usable = await self._usable(step.owner)
+        others = [model for model in usable.outage if model != str(chosen)]
         ready = [model for model in others if not await self._cools(step.owner, model)]
         if not ready:
             return chosen
@@ -188,14 +198,14 @@ class FailoverService:
         await step.report(AttemptFailed(step.draft.step, error.info, ready[0]))
         return ModelRef.parse(ready[0])
 
-    async def _next(
-        self, step: Step, ref: ModelRef, error: ChatError, fallbacks: failover.Fallbacks
-    ) -> ModelRef:
+    async def _next(self, step: Step, ref: ModelRef, error: ChatError) -> ModelRef:
         """Who is asked after a failure, once it is time to.
 
         Raises:
-            ChatError: that failure, if nobody is.
+            ChatError: why the chosen model failed, if nobody is.
         """
+        fallbacks = await self._usable(step.owner)
+        others = fallbacks.of(failover.cause_of(error.info))
         heard = step.draft.heard
         decision = failover.decide(
             error.info,
@@ -203,11 +213,11 @@ class FailoverService:
             retries=step.retries,
             tried=step.tried,
             fallbacks=fallbacks,
-            cooling=[model for model in fallbacks.outage if await self._cools(step.owner, model)],
+            cooling=[model for model in others if await self._cools(step.owner, model)],
             jitter=self._jitter(),
         )
         if isinstance(decision, failover.GiveUp):
-            raise error
+            raise _verdict(step, error)
         if isinstance(decision, failover.Retry):
             following, delay, step.retries = ref, decision.delay, step.retries + 1
         else:
@@ -231,7 +241,10 @@ class FailoverService:
 
     async def _remember(self, owner: OwnerId, ref: ModelRef, error: ErrorInfo | None) -> None:
         """Keep how a request ended, and leave a model alone that keeps failing."""
-        failed = error is not None and error.kind == "upstream"
+        # A conversation that is too long, or a prompt that is refused, says nothing of the model.
+        failed = (
+            error is not None and error.kind == "upstream" and failover.cause_of(error) == "outage"
+        )
         key = f"attempts:{owner}:{ref}"
         kept = await self._cache.get(key, _VERSION)
         if not failed and kept is None:
@@ -244,12 +257,37 @@ class FailoverService:
         if failed and record.failing:
             seconds = max(seconds, failover.COOLDOWN)
         if seconds:
-            await self._cache.put(_cooldown_key(owner, str(ref)), _VERSION, b"1", seconds=seconds)
+            await self._leave_alone(owner, str(ref), seconds)
+
+    async def _leave_alone(self, owner: OwnerId, model: str, seconds: float) -> None:
+        """Ask a model no more for a while; what was said of a longer while stands."""
+        key, until = _cooldown_key(owner, model), self._clock.now().timestamp() + seconds
+        kept = await self._cache.get(key, _VERSION)
+        if kept is None or float(kept) < until:
+            await self._cache.put(key, _VERSION, str(until).encode(), seconds=seconds)
 
 
 def _cooldown_key(owner: OwnerId, model: str) -> str:
     # Per owner: one's wrong key must not keep others from a model that works for them.
     return f"cooldown:{owner}:{model}"
+
+
+def _require_words(reply: Reply, step: int) -> None:
+    if (silent := silence(reply, step)) is not None:
+        raise silent
+
+
+def _verdict(step: Step, last: ChatError) -> ChatError:
+    """Why there is no answer: what the chosen model failed for, and that others did too."""
+    chosen = str(step.request.model)
+    first = step.failures.get(chosen, last)
+    stood_in = [
+        f"{model} ({error.info.code})" for model, error in step.failures.items() if model != chosen
+    ]
+    if first is last or not stood_in:
+        return last
+    hint = f"{first.info.hint} Those that stood in failed too: {', '.join(stood_in)}."
+    return from_info(msgspec.structs.replace(first.info, hint=hint.strip()))
 
 
 def _since(before: Reply, reply: Reply) -> Reply:
@@ -259,7 +297,8 @@ def _since(before: Reply, reply: Reply) -> Reply:
         return reply
     last = reply.parts[known - 1]
     rest = last.text[len(before.parts[-1].text) :]
-    parts = (msgspec.structs.replace(last, text=rest), *reply.parts[known:])
+    added = (msgspec.structs.replace(last, text=rest), *reply.parts[known:])
+    parts = tuple(part for part in added if part.text or part.signature)
     return msgspec.structs.replace(reply, parts=parts)
 
 

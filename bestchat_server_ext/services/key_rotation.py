@@ -7,6 +7,9 @@ one, or is wrapped anew by whoever stored it. Nothing is dropped before somebody
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Literal
+
 import msgspec
 
 from bestchat_server_ext.core.errors import KeyUnreadable
@@ -16,6 +19,10 @@ from bestchat_server_ext.ports.vault import Vault
 
 BATCH = 100
 """Keys that are read at a time."""
+
+SWEEPS = 100
+"""How often all keys are gone through at most: whoever stores one again and again, just before it
+is moved, must not keep a rotation from ending."""
 
 
 class KeysStatus(msgspec.Struct, frozen=True):
@@ -41,6 +48,20 @@ class Rotation(msgspec.Struct, frozen=True):
     """How many providers' keys were wrapped anew."""
     unreadable: tuple[ProviderConfig, ...]
     """What could not be wrapped anew, as it does not open; it stays as it is."""
+    left: dict[str, int] = {}
+    """How many are under each former master key all the same, besides those: others stored them
+    meanwhile."""
+
+
+class _Sweep(msgspec.Struct):
+    """What going through all keys once came to."""
+
+    moved: int = 0
+    """How many were wrapped anew."""
+    lost: int = 0
+    """How many were changed by others first: what is there by now may still have to be moved."""
+    unreadable: list[ProviderConfig] = msgspec.field(default_factory=list)
+    """Those that do not open."""
 
 
 class KeyRotation:
@@ -66,13 +87,16 @@ class KeyRotation:
             Unavailable: the place of the master keys cannot be used.
         """
         status = await self._vault.rotate()
-        current, moved = status.current or "", 0
-        while True:
+        current, moved, sweep = status.current or "", 0, _Sweep()
+        for _ in range(SWEEPS):
             # Again until nothing is left: a key may have been stored behind our back.
-            count, unreadable = await self._sweep(current)
-            moved += count
-            if not count:
-                return Rotation(current, moved, unreadable)
+            sweep = await self._sweep(current)
+            moved += sweep.moved
+            if not sweep.moved and not sweep.lost:
+                break
+        former = [name for name in status.ids if name != current]
+        left = await self._left(former, sweep.unreadable)
+        return Rotation(current, moved, tuple(sweep.unreadable), left)
 
     async def drop(self) -> tuple[str, ...]:
         """Forget the master keys that open nothing any more; give their ids.
@@ -82,21 +106,31 @@ class KeyRotation:
         """
         return await self._vault.drop(await self._configs.key_ids())
 
-    async def _sweep(self, current: str) -> tuple[int, tuple[ProviderConfig, ...]]:
-        """Go through all keys once; give how many were moved, and which ones do not open."""
-        moved, after = 0, ""
-        unreadable: list[ProviderConfig] = []
+    async def _left(self, former: list[str], unreadable: list[ProviderConfig]) -> dict[str, int]:
+        """How many keys are under these master keys, besides those that do not open."""
+        stored = Counter(await self._configs.key_ids())
+        stored.subtract(Counter(config.key_id or "" for config in unreadable))
+        return {name: stored[name] for name in former if stored[name] > 0}
+
+    async def _sweep(self, current: str) -> _Sweep:
+        """Go through all keys once."""
+        sweep, after = _Sweep(), ""
         while batch := await self._configs.sealed_otherwise(current, after=after, limit=BATCH):
             after = batch[-1].id
             for config in batch:
                 try:
-                    moved += await self._move(config)
+                    outcome = await self._move(config)
                 except KeyUnreadable:
-                    unreadable.append(config)
-        return moved, tuple(unreadable)
+                    sweep.unreadable.append(config)
+                    continue
+                sweep.moved += outcome == "moved"
+                sweep.lost += outcome == "lost"
+        return sweep
 
-    async def _move(self, config: ProviderConfig) -> bool:
+    async def _move(self, config: ProviderConfig) -> Literal["moved", "lost", "stays"]:
         if config.secret is None:
-            return False
+            return "stays"
         renewed = await self._vault.rewrap(config.secret, config.slot)
-        return renewed != config.secret and await self._configs.rewrap(config, renewed)
+        if renewed == config.secret:
+            return "stays"
+        return "moved" if await self._configs.rewrap(config, renewed) else "lost"

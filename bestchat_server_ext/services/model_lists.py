@@ -31,6 +31,9 @@ LISTED_MAX = 5000
 NAME_MAX = 200
 """Characters in a model's name; lists come from other people's servers."""
 
+LABEL_MAX = 200
+"""Characters in what a model is called; a longer one is left out."""
+
 TOKENS_MAX = 1_000_000_000
 
 _VERSION = 1
@@ -160,11 +163,15 @@ def _sound(name: str, told: Sequence[ModelFacts], prefix: str) -> list[ModelFact
             found[model] = msgspec.structs.replace(
                 facts,
                 ref=str(ModelRef(name, model)),
-                label=facts.label if facts.label.isprintable() else "",
+                label=_label(facts.label),
                 window=_tokens(facts.window),
                 output_limit=_tokens(facts.output_limit),
             )
     return [found[model] for model in sorted(found)]
+
+
+def _label(text: str) -> str:
+    return text if text.isprintable() and len(text) <= LABEL_MAX else ""
 
 
 def _tokens(number: int | None) -> int | None:

@@ -8,6 +8,7 @@ as long as its owner has said.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal
@@ -89,7 +90,7 @@ class ProviderSettingsService:
         self._user_keys = user_keys
         self._commands = commands
         self._printed: dict[tuple[str, ...], tuple[str, float]] = {}
-        self._printing = asyncio.Lock()
+        self._printing: defaultdict[tuple[str, ...], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # Use.
 
@@ -396,7 +397,7 @@ class ProviderSettingsService:
     async def _print(self, settings: ProviderSettings) -> str:
         """The key that a command prints, for a while without running it again."""
         command = settings.key_command
-        async with self._printing:
+        async with self._printing[command]:  # one that hangs keeps only its own users waiting
             kept = self._printed.get(command)
             if kept is not None and self._clock.monotonic() < kept[1]:
                 return kept[0]

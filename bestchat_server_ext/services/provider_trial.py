@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 import msgspec
 
 from bestchat_server_ext.api.providers import CheckProvider, Verdict
 from bestchat_server_ext.core import errors
-from bestchat_server_ext.core.errors import ChatError
-from bestchat_server_ext.core.ids import MessageId, OwnerId, TurnId
+from bestchat_server_ext.core.cost import Outcome, spent
+from bestchat_server_ext.core.errors import ChatError, InternalError, ProviderError
+from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, TurnId
 from bestchat_server_ext.core.messages import Message, TextPart
-from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.models import ModelRef, Prices
+from bestchat_server_ext.core.reply import ReplyBuilder
 from bestchat_server_ext.core.request import ModelRequest, RequestOptions
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.providers import ProviderRegistry
+from bestchat_server_ext.services.usage import UsageService
 
 LIMIT_SECONDS = 10.0
 """How long a trial takes at most."""
@@ -40,6 +44,27 @@ _UNREACHED = frozenset(
     {"missing_key", "key_unreadable", "not_permitted", "no_model", "unreachable", "timed_out"}
 )
 _KEY_TAKEN = frozenset({"ok", "model_missing", "no_credit", "rate_limited"})
+_UNSENT = (errors.MissingKey, errors.KeyUnreadable, errors.NotPermitted)
+"""Errors before anything is sent: nobody has spent anything."""
+
+
+@dataclass
+class _Question:
+    """What a provider is asked, and what it has answered so far.
+
+    Attributes:
+        owner: who pays.
+        turn_id: an id of its own, as no turn asks.
+        request: what is sent.
+        prices: of the model, as far as they are known.
+        reply: what has arrived.
+    """
+
+    owner: OwnerId
+    turn_id: TurnId
+    request: ModelRequest
+    prices: Prices | None
+    reply: ReplyBuilder = field(default_factory=ReplyBuilder)
 
 
 class ProviderTrial:
@@ -51,12 +76,15 @@ class ProviderTrial:
         settings: ProviderSettingsService,
         clock: Clock,
         limit_seconds: float = LIMIT_SECONDS,
+        *,
+        usage: UsageService | None = None,
     ) -> None:
-        """Work on these."""
+        """Work on these; `usage` is told what a trial cost."""
         self._registry = registry
         self._settings = settings
         self._clock = clock
         self._limit_seconds = limit_seconds
+        self._usage = usage
 
     async def run(self, owner: OwnerId, request: CheckProvider) -> Verdict:
         """Try a provider out. Whatever it makes of that is a verdict and no error.
@@ -93,20 +121,77 @@ class ProviderTrial:
 
     async def _ask(self, owner: OwnerId, ref: ModelRef) -> None:
         self._settings.require_permitted(ref)
-        question = Message(
+        question = await self._question(owner, ref)
+        try:
+            await self._first_piece(question)
+        except _UNSENT:
+            raise
+        except ChatError as error:
+            self._note(question, "failed", error.info.code)
+            raise
+        except asyncio.CancelledError:
+            self._note(question, "cancelled")
+            raise
+        except Exception:
+            self._note(question, "failed", InternalError.code)
+            raise
+        self._note(question, "answered")
+
+    async def _question(self, owner: OwnerId, ref: ModelRef) -> _Question:
+        turn_id = TurnId(self._clock.new_id())
+        message = Message(
             id=MessageId(self._clock.new_id()),
             parent_id=None,
             role="user",
             parts=(TextPart("Say yes."),),
             created_at=self._clock.now(),
-            turn_id=TurnId(self._clock.new_id()),
+            turn_id=turn_id,
         )
         request = ModelRequest(
-            ref, (question,), options=RequestOptions(max_output_tokens=_TOKENS), owner=owner
+            ref, (message,), options=RequestOptions(max_output_tokens=_TOKENS), owner=owner
         )
-        async with aclosing(self._registry.provider(ref).stream(request)) as answer:
-            async for _ in answer:
-                return
+        return _Question(owner, turn_id, request, await self._registry.prices(owner, ref))
+
+    async def _first_piece(self, question: _Question) -> None:
+        """Ask, and wait for the answer to begin; what comes after is nobody's concern.
+
+        Raises:
+            ChatError: it does not.
+        """
+        request = question.request
+        async with aclosing(self._registry.provider(request.model).stream(request)) as answer:
+            async for together in answer:
+                for chunk in together:
+                    question.reply.add(chunk)
+                if together:
+                    return
+        raise ProviderError(
+            f"{request.model} was reached, and sent no answer.",
+            hint="See whether the address and the model are those of a model that chats.",
+        )
+
+    def _note(self, question: _Question, outcome: Outcome, code: str | None = None) -> None:
+        """Write down what it cost, in a conversation of its own: there is no other."""
+        if self._usage is None:
+            return
+        reply = question.reply.partial()
+        # It was left after its first piece, so that no report in it is the last word.
+        cut: Outcome = "failed" if outcome == "failed" else "cancelled"
+        usage, estimated = spent(question.request, reply, cut)
+        self._usage.note(
+            owner=question.owner,
+            conversation_id=ConversationId(self._clock.new_id()),
+            turn_id=question.turn_id,
+            step=1,
+            attempt=1,
+            model=question.request.model,
+            outcome=outcome,
+            usage=usage,
+            prices=question.prices,
+            at=self._clock.now(),
+            error_code=code,
+            estimated=estimated,
+        )
 
 
 def _verdict(code: str, text: str, hint: str, ref: ModelRef | str = "") -> Verdict:

@@ -22,7 +22,7 @@ from bestchat_server_ext.core.errors import (
     UnknownProvider,
 )
 from bestchat_server_ext.core.ids import OwnerId
-from bestchat_server_ext.core.models import ModelFacts, ModelRef
+from bestchat_server_ext.core.models import ModelFacts, ModelRef, Prices
 from bestchat_server_ext.core.provider_settings import Outlook
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.ports.provider import Provider
@@ -248,6 +248,18 @@ class ProviderRegistry:
             UnknownProvider: there is no such provider.
         """
         return self._lists.model(ref, self._entry(ref).provider.facts(ref.model))
+
+    async def prices(self, owner: OwnerId, ref: ModelRef) -> Prices | None:
+        """What a model costs an owner; none where that is unknown.
+
+        The catalogue's prices are those of the provider's own host. A server that somebody pointed
+        us at may charge more, or nothing.
+
+        Raises:
+            UnknownProvider: there is no such provider.
+        """
+        moved = self._redirected(self._entry(ref), await self._outlook(owner))
+        return None if moved else self.facts(ref).prices
 
     def label(self, ref: ModelRef) -> str:
         """What to show beside a model's name."""

@@ -262,13 +262,11 @@ class _Reader:
         self.complete: set[str] = set()
         self.over = False
         self._message_id: str | None = None
-        self._part, self._n = 0, 0
+        self._at = (0, 0, 0)
+        """Attempt, part and piece of the streaming answer up to which it has everything."""
         if position is not None:
-            self._message_id, self._part, self._n = (
-                position.message_id,
-                position.part,
-                position.n,
-            )
+            self._message_id = position.message_id
+            self._at = (position.attempt, position.part, position.n)
 
     def begin_with(self, state: ConversationState) -> None:
         """It has this, and nothing else any more."""
@@ -293,14 +291,15 @@ class _Reader:
         if delta.message_id in self.complete:
             return False
         if delta.message_id != self._message_id:
-            self._message_id, self._part, self._n = delta.message_id, delta.part, 0
-        if (delta.part, delta.n) <= (self._part, self._n):
+            self._message_id, self._at = delta.message_id, (0, 0, 0)
+        place = (delta.attempt, delta.part, delta.n)
+        if place <= self._at:
             return False
-        self._part, self._n = delta.part, delta.n
+        self._at = place
         return True
 
     def position_in(self, draft: Draft) -> tuple[int, int]:
         """Up to where it has a streaming answer."""
-        if draft.message_id != self._message_id:
-            return 0, 0
-        return self._part, self._n
+        attempt, part, n = self._at
+        same = (draft.message_id, draft.attempt) == (self._message_id, attempt)
+        return (part, n) if same else (0, 0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -310,10 +309,10 @@ class TurnRun:
             try:
                 told.reply = reply = await self._stream(command, draft, told.first_delta)
             except ChatError as error:
-                failed = machine.ModelFailed(step, error.info, draft.partial())
+                failed = machine.ModelFailed(step, error.info, draft.longest())
             except Exception as error:  # noqa: BLE001  a bug must end the turn, not leave it hanging
                 _log.error("BestChat: turn %s asked in vain: %s", self.lease.turn_id, origin(error))
-                failed = machine.ModelFailed(step, InternalError().info, draft.partial())
+                failed = machine.ModelFailed(step, InternalError().info, draft.longest())
             else:
                 self._post_input(machine.ModelReplied(step, reply))
                 return
@@ -358,8 +357,7 @@ class TurnRun:
         """Close the stream at once; give what had arrived."""
         if self._asking is not None:
             self._asking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._asking
+            await asyncio.wait([self._asking])
             self._asking = None
         if self._draft is None:
             return Reply()

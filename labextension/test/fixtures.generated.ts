@@ -938,7 +938,8 @@ export const delta1: components["schemas"]["Delta"] = {
   "kind": "text",
   "first": 1,
   "n": 3,
-  "text": "Sales grew"
+  "text": "Sales grew",
+  "attempt": 1
 };
 
 export const caughtUp1: components["schemas"]["CaughtUp"] = {
@@ -981,7 +982,8 @@ export const subscribe2: components["schemas"]["Subscribe"] = {
   "draft": {
     "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
     "part": 0,
-    "n": 3
+    "n": 3,
+    "attempt": 1
   }
 };
 

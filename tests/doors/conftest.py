@@ -187,8 +187,15 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             entries = [ProviderEntry("scripted", ScriptedProvider(scripts_dir, clock)), *others]
             providers = ProviderRegistry(entries, EnvSecrets({}), database.storage, "scripted/echo")
             tools = ToolExecutor([FunctionTools(functions)], rules)
+            usage = UsageService(database.usage, clock)
             failover = FailoverService(
-                providers, stream.bus, MemoryCache(clock), clock, fallbacks, jitter=lambda: 1.0
+                providers,
+                stream.bus,
+                MemoryCache(clock),
+                clock,
+                fallbacks,
+                usage=usage,
+                jitter=lambda: 1.0,
             )
             wheel = Wheel(database.storage, stream, ContextManager(), providers, tools, failover)
             vault, catalog = open_vault({}, data_dir, shared=False), open_catalog()
@@ -202,7 +209,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 providers=providers,
                 turns=TurnService(wheel),
                 tokens=TokenService(database.tokens, clock),
-                usage=UsageService(database.usage, clock),
+                usage=usage,
                 provider_settings=stored,
                 trial=ProviderTrial(providers, stored, clock),
             )

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bestchat_server_ext.api.frames import CaughtUp, DraftPosition, Snapshot
+from bestchat_server_ext.api.usage import SummarizeUsage
+from bestchat_server_ext.api.usage import summary as summarize
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.errors import (
@@ -30,6 +32,8 @@ from bestchat_server_ext.core.models import (
     ReasoningChunk,
     TextChunk,
     ToolCallChunk,
+    Usage,
+    UsageChunk,
 )
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.services.providers import ProviderEntry
@@ -216,6 +220,84 @@ async def test_the_next_turn_leaves_a_failing_model_alone_for_a_while(
     assert (await talk.answers())[-1] == "Back."
 
 
+async def test_the_chosen_models_failure_is_told_and_those_of_stand_ins_named(stage: Any) -> None:
+    lists = Fallbacks(overflow=("two/y",))
+    one, two = Puppet([ContextOverflow("Too long.")]), Puppet([ProviderAuth("Wrong key of two.")])
+    talk = await stage(fallbacks=lists, one=one, two=two)
+    await talk.ask("one/x")
+    error = (await talk.until(ev.TurnFailed))[-1].error
+    assert (error.code, error.text) == ("context_overflow", "Too long.")
+    assert "two/y (provider_auth)" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("end", "model"), [("content_filter", "two/free"), ("stop", "two/out"), ("unknown", "two/out")]
+)
+async def test_silence_is_a_failure_that_others_can_make_good(
+    stage: Any, end: Any, model: str
+) -> None:
+    lists = Fallbacks(("two/out",), (), ("two/free",))
+    two = Puppet([TextChunk("Hello."), DONE])
+    message, failed = await answered(
+        await stage(fallbacks=lists, one=Puppet([FinishChunk(end)]), two=two)
+    )
+    assert (message.text, message.model) == ("Hello.", model)
+    assert len(failed) == 1
+
+
+async def test_the_beginning_that_went_furthest_is_kept(stage: Any) -> None:
+    one = Puppet([TextChunk("Once upon a time"), DOWN], [TextChunk("Th"), DOWN], [DOWN])
+    talk = await stage(one=one)
+    await talk.ask("one/x")
+    await talk.until(ev.TurnFailed)
+    assert await talk.answers() == ["Once upon a time"]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("\n\na time",),
+        ("\n", "\na time"),
+        ("", "\n", "", "\n", "a time"),
+        ("a time",),
+        ("\na time",),
+    ],
+)
+async def test_the_seam_is_the_same_however_a_continuation_arrives(
+    stage: Any, pieces: tuple[str, ...]
+) -> None:
+    rest = [*map(TextChunk, pieces), DONE]
+    one = Puppet([TextChunk("Once upon\n\n"), DOWN], rest, prefill=True)
+    message, _ = await answered(await stage(one=one))
+    assert message.text == "Once upon\n\na time"
+
+
+async def test_an_answer_without_end_is_ended(stage: Any) -> None:
+    page = TextChunk("x" * 100_000)
+    talk = await stage(one=Puppet([*[page] * 30, asyncio.Event()]))
+    await talk.ask("one/x")
+    assert "does not end" in (await talk.until(ev.TurnFailed))[-1].error.text
+
+
+async def test_what_one_attempt_has_counted_is_not_counted_for_the_next(
+    build: Build, begin: Begin, clock: ManualClock
+) -> None:
+    one = Puppet(
+        [UsageChunk(Usage(input_tokens=1000)), TextChunk("Once"), DOWN],
+        [DOWN],
+        [TextChunk(" upon"), DONE],
+        prefill=True,
+    )
+    house = await build(clock=clock, others=[ProviderEntry("one", one)])
+    client = InProcessClient(house.application)
+    await answered(await begin(client))
+    spent = await client.call(summarize, SummarizeUsage(by="model"))
+    (row,) = spent.rows
+    # The first was charged; the second brought nothing; what the last one read is an estimate.
+    assert 1000 < row.spending.usage.input_tokens < 1100
+    assert row.spending.estimated == 2
+
+
 async def test_stop_is_heard_while_waiting_for_the_next_attempt(build: Build, begin: Begin) -> None:
     busy = Puppet([RateLimited("busy", retry_after=50.0)])
     house = await build(clock=ManualClock(), others=[ProviderEntry("one", busy)])
@@ -228,14 +310,15 @@ async def test_stop_is_heard_while_waiting_for_the_next_attempt(build: Build, be
 
 async def heard_by(talk: Any, after: int | None, draft: DraftPosition | None) -> str:
     """What a reader ends with who puts together what arrives, from where it stands."""
-    text, whole = "", ""
+    text, whole, attempt = "", "", 1
     async with aclosing(talk.client.follow(talk.id, after, draft)) as frames:
         async for frame in frames:
             match frame:
                 case Snapshot():
                     text = ""
-                case ev.Delta(text=piece):
-                    text += piece
+                case ev.Delta(text=piece, attempt=number):
+                    text = piece if number > attempt else text + piece
+                    attempt = number
                 case ev.Envelope(event=ev.AttemptFailed(kept=False)):
                     text = ""
                 case ev.Envelope(event=ev.MessageAdded(message=message)):
@@ -266,6 +349,31 @@ async def test_readers_early_late_and_returning_end_with_the_same_text(stage: An
     resumed.set()
     assert await asyncio.gather(early, late, back) == ["There was a king."] * 3
     assert (await talk.turn(ticket.turn_id)).state == "finished"
+
+
+async def test_a_reader_who_comes_between_the_event_and_the_new_beginning(stage: Any) -> None:
+    """It is given the event with the snapshot, and still the pieces that were taken back."""
+    broken = asyncio.Event()
+    one = Puppet([TextChunk("Once upon a time"), broken, DOWN], [DOWN], [DOWN])
+    two = Puppet([TextChunk("There was a king."), DONE])
+    talk = await stage(fallbacks=to("two/y"), one=one, two=two)
+    stream = talk.client._application._services.stream
+    really, readers = stream.append, []
+
+    async def append(conversation_id: Any, events: Any, **more: Any) -> Any:
+        first = any(isinstance(event, ev.AttemptFailed) and not event.kept for event in events)
+        appended = await really(conversation_id, events, **more)
+        if first:
+            readers.append(asyncio.create_task(heard_by(talk, None, None)))
+            await talk.until_text("Once upon a time")
+        return appended
+
+    stream.append = append
+    await talk.ask("one/x")
+    await talk.until_text("Once upon a time")
+    broken.set()
+    await talk.until(ev.TurnFinished)
+    assert await asyncio.gather(*readers) == ["There was a king."]
 
 
 async def first_delta(talk: Any) -> ev.Delta:

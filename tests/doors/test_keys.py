@@ -20,6 +20,7 @@ from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.clock_system import SystemClock
 from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 from bestchat_server_ext.adapters.storage_sql import open_database
+from bestchat_server_ext.adapters.storage_sql.provider_configs import SqlProviderConfigs
 from bestchat_server_ext.adapters.vault_aes import FILE_NAME, open_vault
 from bestchat_server_ext.api.providers import ConfigureProvider
 from bestchat_server_ext.bootstrap import open_application
@@ -27,6 +28,7 @@ from bestchat_server_ext.command import main
 from bestchat_server_ext.command.doctor import report
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
 from bestchat_server_ext.core.provider_settings import ProviderSettings
+from bestchat_server_ext.core.vault import Sealed
 from bestchat_server_ext.ports.provider_configs import ProviderConfig
 from bestchat_server_ext.services import key_rotation
 from bestchat_server_ext.services.key_rotation import KeyRotation
@@ -210,6 +212,22 @@ def test_the_doctor_says_how_keys_are_kept(
     assert [item.level for item in findings()] == ["ok"]
 
 
+def test_a_key_that_is_left_behind_is_no_success(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("set", "openai", given=KEY)
+
+    async def lose(*_: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlProviderConfigs, "rewrap", lose)
+        code, said, complaint = run("rotate", "--drop-old")
+    assert (code, "0 keys were encrypted anew" in said, "Dropped: none" in said) == (1, True, True)
+    assert "1 keys are under the former master key" in complaint
+    assert "once more" in complaint
+    code, said, complaint = run("rotate", "--drop-old")
+    assert (code, complaint, "1 keys were encrypted anew" in said) == (0, "", True)
+
+
 # Under load.
 
 
@@ -332,7 +350,7 @@ async def test_a_key_that_comes_behind_the_rotations_back(
     late = msgspec.structs.replace(late, key_id=sealed.key_id, sealed=sealed.data)
     move = rotation._move
 
-    async def move_and_be_overtaken(config: ProviderConfig) -> bool:
+    async def move_and_be_overtaken(config: ProviderConfig) -> Any:
         if config.owner == LOCAL_OWNER:
             await other._configs.put(late, rekeyed=True)
         return await move(config)
@@ -341,6 +359,51 @@ async def test_a_key_that_comes_behind_the_rotations_back(
     done = await rotation.rotate()
     assert done.moved == 2
     assert (await rotation.status()).stored == {done.current: 2}
+
+
+async def test_a_change_that_comes_between_reading_and_moving(
+    server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race is lost, as another version is there, and the key is moved the next time."""
+    settings, rotation = await server()
+    await settings.store(LOCAL_OWNER, ConfigureProvider("openai", key=KEY))
+    rewrap, changes = rotation._vault.rewrap, iter([True])
+
+    async def rewrap_and_be_overtaken(*given: Any) -> Any:
+        if next(changes, False):
+            request = ConfigureProvider("openai", default_model="openai/x")
+            await settings.store(LOCAL_OWNER, request)
+        return await rewrap(*given)
+
+    monkeypatch.setattr(rotation._vault, "rewrap", rewrap_and_be_overtaken)
+    done = await rotation.rotate()
+    assert (done.moved, done.left) == (1, {})
+    assert (await rotation.status()).stored == {done.current: 1}
+
+
+async def test_a_rotation_ends_and_says_what_is_left(
+    server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody is always faster; what does not open is named apart and not counted twice."""
+    (settings, rotation), (other, _) = [await server() for _ in range(2)]
+    for owner in ("ada", "bob"):
+        await settings.store(OwnerId(owner), ConfigureProvider("openai", key=KEY))
+    (former,) = (await rotation.status()).stored
+    (spoilt,) = await other._configs.find([OwnerId("bob")])
+    sealed = Sealed(former, b"spoilt")
+    assert await other._configs.rewrap(spoilt, sealed)
+    sweeps = 0
+
+    async def lose(_: ProviderConfig, __: Sealed) -> bool:
+        nonlocal sweeps
+        sweeps += 1
+        return False
+
+    monkeypatch.setattr(rotation._configs, "rewrap", lose)
+    done = await rotation.rotate()
+    assert (done.moved, done.left, sweeps) == (0, {former: 1}, key_rotation.SWEEPS)
+    assert [config.owner for config in done.unreadable] == ["bob"]
+    assert await rotation.drop() == ()
 
 
 async def test_a_key_that_is_read_while_the_master_key_changes(server: Serve) -> None:

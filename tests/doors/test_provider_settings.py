@@ -6,20 +6,22 @@ import asyncio
 import json
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application as TornadoApplication
 from tornado.web import RequestHandler
 
-from bestchat_server_ext.api import models, providers
+from bestchat_server_ext.api import models, providers, usage
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import InProcessClient
+from bestchat_server_ext.core.access import KERNEL_SCOPES, Caller
 from bestchat_server_ext.core.errors import (
     ChatError,
     Conflict,
@@ -352,6 +354,29 @@ class TestCommands:
         with pytest.raises(InvalidRequest):
             await configure(application, base_url="https://evil.example")
 
+    async def test_one_that_hangs_keeps_no_other_waiting(self, application: Application) -> None:
+        hanging, entered, gate = KeyCommand(("hang",)), asyncio.Event(), asyncio.Event()
+
+        class Commands:
+            async def run(self, command: Sequence[str]) -> str:
+                if tuple(command) == hanging.arguments:
+                    entered.set()
+                    await gate.wait()
+                return f"key-of-{command[0]}"
+
+        stored = stored_in(application)
+        stored._commands = Commands()
+        await stored.store(BOB, providers.ConfigureProvider("openai"), hanging)
+        await self.give(application, KeyCommand(("quick",)))
+        waiting = asyncio.create_task(found(application, BOB))
+        try:
+            await entered.wait()
+            async with asyncio.timeout(5):
+                assert (await found(application)).key == "key-of-quick"
+        finally:
+            gate.set()
+        assert (await waiting).key == "key-of-hang"
+
     async def test_what_is_no_key_is_said(self, application: Application) -> None:
         command = KeyCommand((sys.executable, "-c", "print('canary and more')"))
         await self.give(application, command)
@@ -380,6 +405,7 @@ class Host:
 
     def __init__(self) -> None:
         self.status, self.error = 200, {"message": "No."}
+        self.pieces = ["Yes."]
         self.keys: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -396,8 +422,10 @@ class Host:
                     self.finish(json.dumps({"error": error}))
                     return
                 self.set_header("Content-Type", "text/event-stream")
-                chunk = {"choices": [{"index": 0, "delta": {"content": "Yes."}}]}
-                self.finish(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n")
+                for piece in host.pieces:
+                    chunk = {"choices": [{"index": 0, "delta": {"content": piece}}]}
+                    self.write(f"data: {json.dumps(chunk)}\n\n")
+                self.finish("data: [DONE]\n\n")
 
         class Models(RequestHandler):
             def get(self) -> None:
@@ -474,6 +502,31 @@ class TestUse:
         await TestUnreadable().spoil(data_dir, "UPDATE provider_configs SET key_id = 'gone'")
         assert (await info(application)).problem == "key_unreadable"
 
+    async def test_kernels_see_nothing_of_what_is_stored(self, application: Application) -> None:
+        made = await configure(application, key=KEY, base_url=OWN)
+        caller = Caller(LOCAL_OWNER, "kernel", KERNEL_SCOPES)
+        client = InProcessClient(application, caller)
+        listed = await client.call(providers.list_, providers.ListProviders())
+        assert {item.stored for item in listed.providers} == {None}
+        assert OWN not in repr(listed)
+        shown = {item.name: item for item in listed.providers}["openai"]
+        assert (shown.source, shown.configured) == ("user", True)
+        assert (await info(application)).stored == made
+
+    async def test_prices_are_those_of_the_providers_own_host(
+        self, open_here: OpenHere, environ: dict[str, str]
+    ) -> None:
+        application = await open_here()
+        registry, ref = application._services.providers, ModelRef("openai", "gpt-5-mini")
+        known = registry.facts(ref).prices
+        assert known is not None
+        assert await registry.prices(LOCAL_OWNER, ref) == known
+        await configure(application, key=KEY, base_url=OWN)
+        assert await registry.prices(LOCAL_OWNER, ref) is None
+        assert await registry.prices(BOB, ref) == known
+        environ["OPENAI_BASE_URL"] = OWN
+        assert await registry.prices(BOB, ref) is None
+
     async def test_lists_of_models_are_asked_for_with_it(
         self, application: Application, host: Host
     ) -> None:
@@ -490,6 +543,10 @@ class TestTrial:
     async def ask(self, application: Application, model: str | None = "openai/gpt-x") -> Any:
         request = providers.CheckProvider("openai", model)
         return await InProcessClient(application).call(providers.test, request)
+
+    async def booked(self, application: Application) -> usage.Spending:
+        request = usage.SummarizeUsage("model")
+        return (await InProcessClient(application).call(usage.summary, request)).total
 
     async def test_all_is_well(self, application: Application, host: Host) -> None:
         await configure(application, key=KEY, base_url=host.url, default_model="openai/mine")
@@ -538,7 +595,11 @@ class TestTrial:
         await configure(application, key=KEY, base_url=host.url)
         services = application._services
         trial = ProviderTrial(
-            services.providers, services.provider_settings, services.tokens._clock, 0.3
+            services.providers,
+            services.provider_settings,
+            services.tokens._clock,
+            0.3,
+            usage=services.usage,
         )
         verdict = await trial.run(LOCAL_OWNER, providers.CheckProvider("openai", "openai/gpt-x"))
         assert (verdict.code, verdict.reached, verdict.model) == (
@@ -546,10 +607,53 @@ class TestTrial:
             False,
             "openai/gpt-x",
         )
+        booked = await self.booked(application)
+        assert (booked.attempts, booked.cancelled, booked.estimated) == (1, 1, 1)
 
     async def test_there_is_no_key(self, application: Application) -> None:
         verdict = await self.ask(application)
         assert (verdict.code, verdict.reached) == ("missing_key", False)
+        assert (await self.booked(application)).attempts == 0
+
+    async def test_an_answer_with_nothing_in_it_is_none(
+        self, application: Application, host: Host
+    ) -> None:
+        host.pieces = []
+        await configure(application, key=KEY, base_url=host.url)
+        verdict = await self.ask(application)
+        assert (verdict.code, verdict.reached, verdict.model_exists) == ("failed", True, None)
+        assert (await self.booked(application)).failed == 1
+
+    async def test_an_adapter_that_brings_nothing(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def silent(_: Any) -> AsyncIterator[Sequence[Any]]:
+            yield ()
+
+        adapter = application._services.providers.provider(ModelRef("openai", ""))
+        monkeypatch.setattr(adapter, "stream", silent)
+        await configure(application, key=KEY)
+        verdict = await self.ask(application)
+        assert (verdict.code, verdict.reached) == ("failed", True)
+        assert "no answer" in verdict.text
+
+    async def test_what_it_costs_is_written_down(
+        self, application: Application, host: Host
+    ) -> None:
+        """It is a real request: for the one who asked, and at no price that may be another's."""
+        await configure(application, key=KEY, base_url=host.url)
+        for _ in range(2):
+            await self.ask(application, "openai/gpt-5-mini")
+        booked = await self.booked(application)
+        assert (booked.attempts, booked.failed, booked.cancelled) == (2, 0, 0)
+        assert (booked.estimated, booked.unknown_attempts, booked.cost) == (2, 2, None)
+        assert booked.usage.input_tokens > 0
+        assert booked.usage.output_tokens > 0
+        host.status = 401
+        await self.ask(application)
+        assert (await self.booked(application)).failed == 1
+        by = usage.SummarizeUsage("conversation")
+        assert len((await InProcessClient(application).call(usage.summary, by)).rows) == 3
 
     async def test_the_site_does_not_permit_it(self, open_here: OpenHere) -> None:
         application = await open_here(allowed_models=["scripted/*"])

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from bestchat_server_ext.adapters.provider_http import (
     Known,
     KnownModels,
 )
+from bestchat_server_ext.adapters.provider_http import provider as asked
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.ids import OwnerId
@@ -34,8 +36,9 @@ from bestchat_server_ext.core.models import (
     UsageChunk,
 )
 from bestchat_server_ext.core.request import ModelRequest
-from bestchat_server_ext.core.wire.keys import scrubbed
+from bestchat_server_ext.core.wire.keys import scrubbed, tells
 from bestchat_server_ext.core.wire.openai import encode_request
+from bestchat_server_ext.services.model_lists import LABEL_MAX, ModelLists
 from bestchat_server_ext.testing.endpoint import FixedEndpoint
 from bestchat_server_ext.testing.http_host import Call, Host
 from bestchat_server_ext.testing.port_suites.provider import (
@@ -221,7 +224,7 @@ async def test_a_refused_key_is_renewed_once(host: Host, second: str) -> None:
         if call.headers["authorization"] == "Bearer sk-second-key":
             await whole(call)
         else:
-            said = {"error": {"message": f"No: {call.headers['authorization'][7:]}"}}
+            said = {"error": {"message": f"No: {call.headers['authorization'][7:]}, not {KEY}"}}
             await call.answer(401, json.dumps(said).encode())
 
     host.behave = behave
@@ -229,7 +232,7 @@ async def test_a_refused_key_is_renewed_once(host: Host, second: str) -> None:
     if second == "sk-second-key":
         assert TextChunk("Hel") in await heard(provider)
     else:
-        assert second not in str(await failure(provider))
+        assert second not in str(await failure(provider))  # nor the first one
     await provider.close()
     assert len(host.calls) == 2
 
@@ -617,6 +620,57 @@ async def test_the_models_that_a_server_lists(host: Host) -> None:
     (call,) = host.calls
     assert call.line == "GET /v1/models HTTP/1.1"
     assert call.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_long_list_is_cut_before_it_is_looked_through(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def told(key: str | None, text: str) -> bool:
+        looked.append(text)
+        return tells(key, text)
+
+    monkeypatch.setattr(asked, "tells", told)
+    body = {"data": [{"id": f"m{number}"} for number in range(6000)]}
+    host.behave = lambda call: call.answer(200, json.dumps(body).encode())
+    assert len(await listed(made(host, key="k" * 8000))) == 5000
+    assert "openai/m4999" in looked
+    assert "openai/m5000" not in looked
+
+
+async def test_a_list_is_read_off_the_loop(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, threads = made(host), list[int]()
+    models = provider._lane.models
+
+    def noted(name: str, body: bytes) -> Sequence[ModelFacts]:
+        threads.append(threading.get_ident())
+        return models(name, body)
+
+    lane = SimpleNamespace(headers=provider._lane.headers, list_path="/models", models=noted)
+    monkeypatch.setattr(provider, "_lane", lane)
+    assert len(await listed(provider)) == 2
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_a_long_label_is_left_out(host: Host) -> None:
+    facts = ProviderFacts("anthropic", "Anthropic", "anthropic", list_path="/models")
+    names = {"brief": "b" * LABEL_MAX, "long": "l" * (LABEL_MAX + 1)}
+    body = {"data": [{"id": key, "display_name": name} for key, name in names.items()]}
+    host.behave = lambda call: call.answer(200, json.dumps(body).encode())
+    provider = made(host, facts=facts)
+    found = await ModelLists().listed("anthropic", provider, "fingerprint")
+    await provider.close()
+    assert [each.label for each in found] == [names["brief"], ""]
+
+
+async def test_a_key_in_a_label_is_recognised(host: Host) -> None:
+    facts = ProviderFacts("anthropic", "Anthropic", "anthropic", list_path="/models")
+    named = {"fine": "Fine", "echo": KEY, "loud": f"Bearer {KEY.upper()}"}
+    body = {"data": [{"id": key, "display_name": name} for key, name in named.items()]}
+    host.behave = lambda call: call.answer(200, json.dumps(body).encode())
+    assert [each.label for each in await listed(made(host, facts=facts))] == ["Fine"]
 
 
 async def test_a_server_that_has_no_list_is_not_asked(host: Host) -> None:

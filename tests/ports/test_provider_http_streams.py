@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
 from bestchat_server_ext.adapters.provider_http import Connections, HttpProvider, OllamaProvider
+from bestchat_server_ext.adapters.provider_http.answer import Answer
+from bestchat_server_ext.adapters.provider_http.lanes import lane_of
+from bestchat_server_ext.adapters.provider_http.pacing import Pacer
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.models import ModelRef, TextChunk
@@ -134,34 +137,91 @@ async def test_one_byte_after_the_other(scene: Scene) -> None:
 
 async def test_compressed_though_nobody_asked(scene: Scene) -> None:
     dialect = scene.dialect
-
-    async def behave(call: Call) -> None:
-        await call.head(
-            Content_Type=dialect.kind, Transfer_Encoding="chunked", Content_Encoding="gzip"
-        )
-        packer = zlib.compressobj(wbits=31)
-        for data in (dialect.piece("Hel"), dialect.piece("lo"), dialect.end):
-            await call.chunk(packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))
-        await call.chunk(packer.flush())
-        await call.raw(b"0\r\n\r\n")
-
-    scene.behave(behave)
-    assert await scene.hear() == ("Hello", None)
+    bomb = gzip.compress(dialect.piece("a") + b"\n" * 50_000_000 + dialect.end, compresslevel=1)
+    scene.behave(
+        lambda call: call.answer(200, bomb, Content_Type=dialect.kind, Content_Encoding="GZip")
+    )
+    said, error = await scene.hear()
+    assert said == ""
+    assert type(error) is errors.ProviderError
+    assert "compressed" in str(error)
+    assert "gzip" in error.info.hint
     assert scene.host.calls[-1].headers["accept-encoding"] == "identity"
 
 
-async def test_compressed_and_broken(scene: Scene) -> None:
-    dialect = scene.dialect
-    packed = gzip.compress(dialect.piece("a" * 1000) + dialect.end)
-
-    async def behave(call: Call) -> None:
-        await call.head(Content_Type=dialect.kind, Content_Encoding="gzip", Connection="close")
-        await call.raw(packed[:20] + b"\xff" * 20)
-        call.cut()
-
-    scene.behave(behave)
+async def test_a_compressed_refusal_is_known_by_its_status(scene: Scene) -> None:
+    packed = gzip.compress(scene.dialect.refusal("a secret") + b" " * 50_000_000, compresslevel=1)
+    scene.behave(lambda call: call.answer(429, packed, Content_Encoding="gzip", Retry_After="7"))
     _, error = await scene.hear()
-    assert isinstance(error, errors.ProviderError)
+    assert isinstance(error, errors.RateLimited)
+    assert error.info.retry_after == 7.0
+    assert "a secret" not in str(error)  # nothing was inflated
+
+
+async def test_a_coding_that_is_none(scene: Scene) -> None:
+    dialect = scene.dialect
+    body = dialect.piece("Hello") + dialect.end
+    scene.behave(
+        lambda call: call.answer(200, body, Content_Type=dialect.kind, Content_Encoding="identity")
+    )
+    assert await scene.hear() == ("Hello", None)
+
+
+class Murmur:
+    """A body that is there already, and says nothing."""
+
+    def __init__(self, pieces: int) -> None:
+        self.left = pieces
+
+    async def read(self, _size: int) -> bytes:
+        self.left -= 1
+        return b":" if self.left > 0 else b""
+
+    def read_nowait(self) -> bytes:
+        return b" x\n\n"
+
+
+def murmuring(murmur: Murmur, patience: float) -> Answer:
+    response: Any = SimpleNamespace(content=murmur, connection=None, status=200)
+    return Answer(response, lane_of(OPENAI.facts), Pacer(), patience)
+
+
+async def test_what_says_nothing_does_not_hold_up_the_loop() -> None:
+    murmur = Murmur(10_000)
+    reading = asyncio.create_task(murmuring(murmur, 60.0).read())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert murmur.left > 9_900
+    with pytest.raises(errors.ProviderUnavailable, match="broke off"):
+        await reading
+
+
+async def test_what_says_nothing_is_not_read_for_ever() -> None:
+    murmur = Murmur(10_000)
+    with pytest.raises(TimeoutError):
+        await murmuring(murmur, 0.0).read()
+    assert murmur.left > 9_900
+
+
+async def test_keep_alives_without_end() -> None:
+    async def behave(call: Call) -> None:
+        await call.begin()
+        while True:
+            await call.chunk(b": x\n\n" * 1000)
+
+    host = Host(behave)
+    await host.start()
+    scene = Scene(host, OPENAI)
+    scene.provider._connections.patience = 0.2
+    _, error = await scene.hear()
+    assert isinstance(error, errors.ProviderUnavailable)
+    assert "fallen silent" in str(error)
+    await scene.provider.close()
+    await host.stop()
+
+
+def test_keep_alives_may_go_on_for_longer_than_silence() -> None:
+    assert Connections(idle_seconds=7.0).patience == 70.0
 
 
 @pytest.mark.parametrize("how", ["chunked", "length", "close"])

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from bestchat_server_ext.adapters.provider_http import Connections, OllamaProvider
+from bestchat_server_ext.adapters.provider_http import ollama as module
 from bestchat_server_ext.adapters.provider_http.ollama import estimate, window_for
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.catalog import ProviderFacts, ollama_url
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
@@ -22,6 +24,7 @@ from bestchat_server_ext.core.models import (
     UsageChunk,
 )
 from bestchat_server_ext.core.request import ModelRequest, RequestOptions
+from bestchat_server_ext.ports.endpoint import Address
 from bestchat_server_ext.testing.endpoint import FixedEndpoint
 from bestchat_server_ext.testing.http_host import Call, Host
 from bestchat_server_ext.testing.port_suites.provider import (
@@ -161,8 +164,55 @@ async def test_a_model_is_described_once(host: Host, provider: OllamaProvider) -
     await heard(provider, asking())
     await heard(provider, asking())
     assert [call.path for call in host.calls] == ["/api/show", "/api/chat", "/api/chat"]
-    facts = provider.facts("llama3:8b")
-    assert (facts.window, facts.tools, facts.images) == (131072, True, False)
+    # What one owner's server says of it is no matter of the others.
+    assert provider.facts("llama3:8b") == ModelFacts("ollama/llama3:8b", known=False)
+
+
+async def test_after_a_while_nothing_is_remembered(
+    host: Host, provider: OllamaProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOADED_SECONDS", 0.0)
+    await heard(provider, asking("x" * 60_000))
+    await heard(provider, asking())
+    assert [call.path for call in host.calls] == ["/api/show", "/api/chat"] * 2
+    assert windows(host) == [32768, 4096]
+
+
+async def test_a_limited_number_of_models_is_remembered() -> None:
+    kept: module._Kept[int] = module._Kept()
+    address = Address("http://127.0.0.1:9", None)
+    for number in range(300):
+        kept.put(address, f"m{number}", number)
+    assert len(kept._values) == 256
+    assert kept.get(address, "m0") is None
+    assert kept.get(address, "m299") == 299
+
+
+class OwnersServers(FixedEndpoint):
+    """Another server for every owner."""
+
+    def __init__(self, servers: dict[str, str]) -> None:
+        super().__init__("")
+        self._servers = servers
+
+    async def address(self, owner: OwnerId | None = None) -> Address:
+        return Address(self._servers[str(owner)], None)
+
+
+async def test_one_owners_server_does_not_decide_for_anothers(host: Host) -> None:
+    poor = Ollama()
+    poor.show = {"model_info": {"x.context_length": 5000}, "capabilities": ["vision"]}
+    other = Host(poor)
+    await other.start()
+    endpoint = OwnersServers({"ada": other.url, "bob": host.url})
+    provider = OllamaProvider(FACTS, endpoint)
+    for owner in ("ada", "bob", "ada"):
+        request = msgspec.structs.replace(asking("x" * 60_000), owner=OwnerId(owner))
+        await heard(provider, request)
+    assert windows(other) == [5000, 5000]
+    assert windows(host) == [32768]
+    await provider.close()
+    await other.stop()
 
 
 async def test_a_loaded_context_is_kept(host: Host, provider: OllamaProvider) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bestchat_server_ext.adapters.provider_http import HttpProvider
+from bestchat_server_ext.adapters.provider_http import Connections, HttpProvider
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.models import Chunk, FinishChunk, ModelRef, TextChunk
@@ -32,6 +32,15 @@ ANSWER = (
     b'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n'
     b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 )
+
+
+async def test_proxies_of_a_limited_number_of_addresses_are_remembered() -> None:
+    connections = Connections()
+    for number in range(300):
+        await connections.proxy(f"http://127.0.0.1:{number + 1}/v1")
+    kept = list(connections._proxies)
+    assert len(kept) == 256
+    assert kept[-1] == "http://127.0.0.1:300/v1"
 
 
 class Proxy:

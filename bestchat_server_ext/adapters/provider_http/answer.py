@@ -28,8 +28,17 @@ _PAGE, _JSON = frozenset({b"<"}), frozenset({b"<", b"{", b"["})
 class Answer:
     """Reads one streamed answer."""
 
-    def __init__(self, response: aiohttp.ClientResponse, lane: Lane, pacer: Pacer) -> None:
-        """Begin at the start of a response's body."""
+    def __init__(
+        self, response: aiohttp.ClientResponse, lane: Lane, pacer: Pacer, patience: float
+    ) -> None:
+        """Begin at the start of a response's body.
+
+        Args:
+            response: the response, its body not read yet.
+            lane: the format that the server speaks.
+            pacer: holds the connection back.
+            patience: seconds for which the server may send without saying anything.
+        """
         import aiohttp
 
         self._response = response
@@ -37,6 +46,7 @@ class Answer:
         self._cut = aiohttp.ClientPayloadError
         self._lane = lane
         self._pacer = pacer
+        self._patience = patience
         self._decoder = lane.decoder()
         self._begun = False
         self._ended = False
@@ -46,8 +56,10 @@ class Answer:
 
         Raises:
             ProviderError: the answer is none, or ended before it was whole.
+            TimeoutError: the server kept sending, and said nothing.
         """
-        decoder = self._decoder
+        decoder, loop = self._decoder, asyncio.get_running_loop()
+        silent = loop.time() + self._patience
         while not self._ended:
             if decoder.error is not None:
                 raise decoder.error
@@ -56,6 +68,9 @@ class Answer:
             self._ended = decoder.done or not data
             if chunks:
                 return chunks
+            if loop.time() >= silent:
+                raise TimeoutError
+            await asyncio.sleep(0)  # what is there already is read without waiting
         if decoder.error is not None:
             raise decoder.error
         if not (decoder.done or decoder.finished):

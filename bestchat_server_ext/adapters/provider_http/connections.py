@@ -28,6 +28,12 @@ class Local(msgspec.Struct, frozen=True):
     """Holds answers back."""
 
 
+_PROXIES_MAX = 256
+"""Addresses of which the proxy is remembered; everybody may name some of their own."""
+_PATIENCE = 10
+"""How many times longer a server may send keep-alives than nothing at all."""
+
+
 class Connections:
     """The connections to one provider's server."""
 
@@ -39,6 +45,8 @@ class Connections:
             connect_seconds: how long connecting may take, name look-up and TLS included.
         """
         self._idle_seconds = idle_seconds
+        self.patience = _PATIENCE * idle_seconds
+        """Seconds for which a server may send what says nothing: keep-alives are no answer."""
         self._connect_seconds = connect_seconds
         self._locals: dict[asyncio.AbstractEventLoop, Local] = {}
         self._proxies: dict[str, str | None] = {}
@@ -64,6 +72,8 @@ class Connections:
                     trace_configs=[tracing],
                     connector=aiohttp.TCPConnector(limit=0, ssl=context),
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    # A few bytes can be inflated to gigabytes, which would hold up the loop.
+                    auto_decompress=False,
                     headers={"Accept-Encoding": "identity", "User-Agent": "BestChat"},
                 )
                 self._locals[loop] = Local(session, Pacer())
@@ -79,7 +89,10 @@ class Connections:
             ProviderError: it is of a kind that is not spoken here.
         """
         if base_url not in self._proxies:
-            self._proxies[base_url] = await asyncio.to_thread(where.find_proxy, base_url)
+            found = await asyncio.to_thread(where.find_proxy, base_url)
+            while len(self._proxies) >= _PROXIES_MAX:
+                del self._proxies[next(iter(self._proxies))]
+            self._proxies[base_url] = found
         return self._proxies[base_url]
 
     async def close(self) -> None:

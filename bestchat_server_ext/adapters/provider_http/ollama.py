@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ SMALLEST_WINDOW = 4096
 
 _LOADED_SECONDS = 300.0
 """How long Ollama keeps a model in memory that nobody asks."""
+_KEPT_MAX = 256
+"""Models that are remembered, of all servers together."""
 _ANSWER = 2048
 """Tokens of room for an answer whose length nobody limits."""
 _BYTES_PER_TOKEN = 3
@@ -61,8 +63,32 @@ def window_for(tokens: int, window: int) -> int:
     return min(step, window)
 
 
+_Value = TypeVar("_Value")
+
+
+class _Kept(Generic[_Value]):
+    """What is known of models, for as long as one stays in memory.
+
+    A model belongs to a server: that of one owner must not decide for that of another.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], tuple[_Value, float]] = {}
+
+    def get(self, address: Address, model: str) -> _Value | None:
+        value, until = self._values.get((address.base_url, model), (None, 0.0))
+        return value if asyncio.get_running_loop().time() < until else None
+
+    def put(self, address: Address, model: str, value: _Value) -> None:
+        place = (address.base_url, model)
+        self._values.pop(place, None)
+        while len(self._values) >= _KEPT_MAX:
+            del self._values[next(iter(self._values))]
+        self._values[place] = (value, asyncio.get_running_loop().time() + _LOADED_SECONDS)
+
+
 class OllamaProvider(HttpProvider):
-    """Answers for all models of one Ollama.
+    """Answers for all models of one Ollama, and of those that its owners have in its place.
 
     A model that is asked for another context is loaded anew, which takes seconds. So a step that
     was asked for holds for as long as the model stays in memory, whoever asks it meanwhile; and
@@ -89,18 +115,14 @@ class OllamaProvider(HttpProvider):
             connections: how to reach it; as usual, if none.
         """
         super().__init__(facts, endpoint, known, connections=connections)
-        self._shown: dict[str, ModelFacts] = {}
-        self._asked: dict[str, tuple[int, float]] = {}
-
-    def facts(self, model: str) -> ModelFacts:
-        """What is known of one model, and what the server has told of it before."""
-        return self._shown.get(model) or super().facts(model)
+        self._shown: _Kept[ModelFacts] = _Kept()
+        self._asked: _Kept[int] = _Kept()
 
     async def _ask(self, request: ModelRequest, address: Address) -> aiohttp.ClientResponse:
         facts = await self._show(request.model.model, address)
         if facts.window is None:
             return await self._post(self.outgoing(request, facts, address), address)
-        window = self._window(request, facts.window)
+        window = self._window(request, facts.window, address)
         while True:
             try:
                 sized = msgspec.structs.replace(facts, window=window)
@@ -109,34 +131,29 @@ class OllamaProvider(HttpProvider):
                 if window == facts.window:
                     raise
                 window = facts.window
-                self._remember(request, window)
+                self._asked.put(address, request.model.model, window)
 
-    def _window(self, request: ModelRequest, window: int) -> int:
+    def _window(self, request: ModelRequest, window: int, address: Address) -> int:
         """The context to ask for: what is needed, or what is loaded already."""
-        loaded, until = self._asked.get(request.model.model, (0, 0.0))
-        needed = window_for(estimate(request), window)
-        if asyncio.get_running_loop().time() < until:
-            needed = max(needed, min(loaded, window))
-        self._remember(request, needed)
+        loaded = self._asked.get(address, request.model.model) or 0
+        needed = max(window_for(estimate(request), window), min(loaded, window))
+        self._asked.put(address, request.model.model, needed)
         return needed
 
-    def _remember(self, request: ModelRequest, window: int) -> None:
-        until = asyncio.get_running_loop().time() + _LOADED_SECONDS
-        self._asked[request.model.model] = (window, until)
-
     async def _show(self, model: str, address: Address) -> ModelFacts:
-        """What the server tells of a model; asked once, and only the server knows."""
-        if model not in self._shown:
+        """What the server tells of a model; asked now and then, and only the server knows."""
+        told = self._shown.get(address, model)
+        if told is None:
             body = msgspec.json.encode({"model": model})
-            known = super().facts(model)
+            known = self.facts(model)
             try:
                 told = _read_show(known.ref, await self._fetch(address, "/api/show", body))
             except errors.ProviderUnavailable:
                 raise
             except errors.ProviderError:
                 return known  # the request itself will say what is wrong with the model
-            self._shown[model] = told
-        return self._shown[model]
+            self._shown.put(address, model, told)
+        return told
 
 
 # What is read of what a server tells of a model.

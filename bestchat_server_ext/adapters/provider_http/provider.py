@@ -26,8 +26,12 @@ from bestchat_server_ext.ports.endpoint import Address, Endpoint
 if TYPE_CHECKING:
     import aiohttp
 
-_LIST_LIMIT = 8 * 1024 * 1024
-"""Bytes that are read of a list of models."""
+_LIST_LIMIT = 4 * 1024 * 1024
+"""Bytes that are read of a list of models; the largest have one million."""
+_LISTED_MAX = 5000
+"""Models of a list that are looked at; the largest have a few hundred."""
+_PLAIN = frozenset({"", "identity"})
+"""Content codings that are none."""
 _PRESENT_SECONDS = 0.3
 """How long a server on this machine may take to say that it is there."""
 _LIST_SECONDS = 5.0
@@ -86,6 +90,7 @@ class HttpProvider:
         """
         self._require_known(request.model.model)
         address = await self._endpoint.address(request.owner)
+        keys = [address.key]
         response: aiohttp.ClientResponse | None = None
         try:
             try:
@@ -95,13 +100,15 @@ class HttpProvider:
                 if renewed is None:
                     raise
                 address = renewed
+                keys.append(address.key)
                 response = await self._ask(request, address)
-            answer = Answer(response, self._lane, (await self._connections.local()).pacer)
+            pacer = (await self._connections.local()).pacer
+            answer = Answer(response, self._lane, pacer, self._connections.patience)
             while chunks := await answer.read():
                 yield chunks
             await answer.drain()
         except errors.ChatError as error:
-            raise scrubbed(error, address.key) from None
+            raise scrubbed(error, *keys) from None
         except (OSError, ValueError, failures.client_error()) as error:
             # Without a cause: aiohttp's errors carry the request's headers, and with them the key.
             raise failures.failure(error, self._place(address)) from None
@@ -120,10 +127,14 @@ class HttpProvider:
         address = await self._endpoint.address(owner)
         body = await self._fetch(address, self._lane.list_path)
         try:
-            listed = self._lane.models(self._provider.name, body)
+            listed = await asyncio.to_thread(self._lane.models, self._provider.name, body)
         except errors.ChatError as error:
             raise scrubbed(error, address.key) from None
-        return [facts for facts in listed if not tells(address.key, facts.ref)]
+        return [
+            facts
+            for facts in listed[:_LISTED_MAX]
+            if not tells(address.key, facts.ref) and not tells(address.key, facts.label)
+        ]
 
     async def present(self) -> bool:
         """Whether a server answers at once, where nobody has said that there is one."""
@@ -177,6 +188,12 @@ class HttpProvider:
                 raise await failures.refusal(response, self._lane, self._place(address))
             finally:
                 response.close()
+        if (coding := response.headers.get("Content-Encoding", "").strip().lower()) not in _PLAIN:
+            response.close()
+            raise errors.ProviderError(
+                f"{self._place(address)} answered in compressed form, though nobody asked for it.",
+                hint=f"Have the server, or the proxy before it, not use {coding[:20]!r} here.",
+            )
         return response
 
     async def _send(self, outgoing: Outgoing, address: Address) -> aiohttp.ClientResponse:

@@ -23,14 +23,14 @@ def scrubbed(error: ChatError, *keys: str | None) -> ChatError:
 
 
 def tells(key: str | None, text: str) -> bool:
-    """Whether a text holds the key."""
-    return bool(key) and _without(key or "", text) != text
+    """Whether a text holds the whole key, in any case of letters."""
+    return bool(key) and (key or "").casefold() in text.casefold()
 
 
 def _without(key: str, text: str) -> str:
     # In any case of letters: the name of a host, for one, comes back in small ones.
     text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
-    for length in range(len(key) - 1, _SHORTEST_START - 1, -1):
+    for length in range(min(len(key) - 1, len(text)), _SHORTEST_START - 1, -1):
         # A text that was cut to its greatest length may end in the middle of the key.
         if text.endswith(key[:length]):
             return text[:-length] + "***"

@@ -899,6 +899,12 @@ export interface components {
          *     than characters because Python and JavaScript count those differently.
          */
         Delta: {
+            /**
+             * @description Which beginning of the answer it belongs to. A higher one than before: forget the pieces of
+             *     the earlier beginnings.
+             * @default 1
+             */
+            attempt?: number;
             /** @description The conversation it belongs to. */
             conversation_id: string;
             /** @description Number of the first piece in here, from 1. */
@@ -926,6 +932,11 @@ export interface components {
         };
         /** @description How much of a streaming answer a reader has. */
         DraftPosition: {
+            /**
+             * @description Which beginning of the answer these belong to.
+             * @default 1
+             */
+            attempt?: number;
             /** @description Which answer. */
             message_id: string;
             /** @description The last piece it has of that part. */
