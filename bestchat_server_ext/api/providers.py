@@ -54,7 +54,7 @@ class ProviderInfo(msgspec.Struct, frozen=True):
     problem: str = ""
     """`key_unreadable` if it needs its key again, as what is stored cannot be decrypted."""
     stored: StoredProvider | None = None
-    """What oneself has stored for it; none if nothing."""
+    """What oneself has stored; none if nothing, and for callers without `providers:write`."""
 
 
 class ProviderList(msgspec.Struct, frozen=True):

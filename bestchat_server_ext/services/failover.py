@@ -27,7 +27,7 @@ from bestchat_server_ext.core.errors import (
 )
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.messages import Message, TextPart
-from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.models import ModelRef, Prices
 from bestchat_server_ext.core.reply import Reply, silence
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.core.turn import AttemptFailed
@@ -126,7 +126,9 @@ class FailoverService:
         """Ask one model once."""
         draft, before = step.draft, step.draft.current()
         request = _continuing(step, ref, before)
-        note = partial(self._note, step, request, before)
+        # Looked up now: whoever is stopped in the midst of an answer cannot wait any more.
+        prices = await self._providers.prices(step.owner, ref)
+        note = partial(self._note, step, request, before, prices)
         chunks = self._providers.provider(ref).stream(request)
         try:
             reply = await draft.fill(chunks, self._bus, self._clock, step.first_delta)
@@ -149,6 +151,7 @@ class FailoverService:
         step: Step,
         request: ModelRequest,
         before: Reply,
+        prices: Prices | None,
         outcome: Outcome,
         reply: Reply,
         code: str | None = None,
@@ -166,7 +169,7 @@ class FailoverService:
             model=request.model,
             outcome=outcome,
             usage=usage,
-            prices=self._providers.facts(request.model).prices,
+            prices=prices,
             at=self._clock.now(),
             error_code=code,
             estimated=estimated,

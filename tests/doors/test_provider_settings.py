@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
@@ -34,7 +33,7 @@ from bestchat_server_ext.core.errors import (
     UnknownProvider,
 )
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
-from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.models import ModelRef, TextChunk, Usage, UsageChunk
 from bestchat_server_ext.core.provider_settings import Credential, KeyCommand
 from bestchat_server_ext.ports.provider_configs import SITE
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
@@ -636,6 +635,22 @@ class TestTrial:
         verdict = await self.ask(application)
         assert (verdict.code, verdict.reached) == ("failed", True)
         assert "no answer" in verdict.text
+
+    async def test_a_first_report_is_not_the_last_word(
+        self, application: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Some providers say at the beginning what they have counted until then."""
+
+        async def begin(_: Any) -> AsyncIterator[Sequence[Any]]:
+            yield UsageChunk(Usage(input_tokens=9, output_tokens=0)), TextChunk("Yes, yes.")
+
+        adapter = application._services.providers.provider(ModelRef("openai", ""))
+        monkeypatch.setattr(adapter, "stream", begin)
+        await configure(application, key=KEY)
+        assert (await self.ask(application, "openai/gpt-5-mini")).code == "ok"
+        booked = await self.booked(application)
+        assert (booked.estimated, booked.unknown_attempts) == (1, 0)
+        assert (booked.usage.input_tokens, booked.usage.output_tokens) == (9, 3)
 
     async def test_what_it_costs_is_written_down(
         self, application: Application, host: Host

@@ -137,9 +137,9 @@ class ProviderSuite:
         """Whoever waits for an answer can be cancelled, and the provider goes on answering."""
         waiting = asyncio.ensure_future(anext(provider.stream(request_for("Say something."))))
         await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(waiting, 5)
+        if waiting.cancel():  # one that answers at once leaves nothing to cancel
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(waiting, 5)
         again = provider.stream(request_for("Say something."))
         assert await anext(again)
         await again.aclose()

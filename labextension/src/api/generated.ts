@@ -1435,7 +1435,7 @@ export interface components {
              */
             source: "" | "environment" | "site" | "user";
             /**
-             * @description What oneself has stored for it; none if nothing.
+             * @description What oneself has stored; none if nothing, and for callers without `providers:write`.
              * @default null
              */
             stored?: components["schemas"]["StoredProvider"] | null;
