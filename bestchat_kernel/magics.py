@@ -34,6 +34,7 @@ from bestchat_kernel.session import (
     Question,
     Restarted,
     Stored,
+    Told,
 )
 from bestchat_kernel.stop import StopButton
 from bestchat_kernel.visible import one_line
@@ -255,6 +256,8 @@ class _Viewer:
                 self._view.replace(text)
             case Restarted(model=model, reason=reason):
                 self._screen.note(f"note: the answer begins anew, from {model}: {one_line(reason)}")
+            case Told(text=text):
+                self._screen.note(f"note: {text}")
             case Asked(execution=execution):
                 call = f"{execution.call.name} {execution.call.arguments}"
                 self._screen.note(f"waiting for approval: {one_line(call)}")

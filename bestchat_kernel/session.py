@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from bestchat_kernel.cells import CellKey, Cells, Place
 from bestchat_kernel.connect import Connection, connect
 from bestchat_kernel.result import ChatResult
-from bestchat_server_ext.api import conversations, models, system, turns
+from bestchat_server_ext.api import conversations, models, providers, system, turns
 from bestchat_server_ext.api.frames import ServerFrame, Snapshot
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.conversation import Conversation, Turn
@@ -29,7 +29,7 @@ from bestchat_server_ext.core.errors import (
 )
 from bestchat_server_ext.core.ids import ConversationId, MessageId, RequestId, TurnId, is_id
 from bestchat_server_ext.core.messages import Message
-from bestchat_server_ext.core.models import Usage
+from bestchat_server_ext.core.models import Prices, Usage
 from bestchat_server_ext.core.tools import ToolExecution
 
 
@@ -94,7 +94,14 @@ class Restarted:
     reason: str
 
 
-Progress = Began | Grew | Stored | Asked | Restarted
+@dataclass(frozen=True)
+class Told:
+    """Something that a person should know before anything is sent."""
+
+    text: str
+
+
+Progress = Began | Grew | Stored | Asked | Restarted | Told
 Sink = Callable[[Progress], None]
 
 
@@ -137,6 +144,7 @@ class ChatSession:
         self._asking: list[_Asking] = []
         self._one_at_a_time = asyncio.Lock()
         self._connecting = asyncio.Lock()
+        self._announced = False
 
     async def connection(self) -> Connection:
         """The door, opened at the first call."""
@@ -172,6 +180,10 @@ class ChatSession:
         await self.connection()
         if asking.stopped.is_set():
             raise TurnCancelled("The cell was stopped before it had asked.")
+        if question.model is None and not self._announced:
+            self._announced = True
+            if text := await self.announcement():
+                sink(Told(text))
         conversation_id = await self._choose(question)
         cells = self._cells.setdefault(conversation_id, Cells())
         ticket = await self._start(conversation_id, question, cells.place(question.cell))
@@ -299,6 +311,24 @@ class ChatSession:
 
     # Facts.
 
+    async def announcement(self) -> str:
+        """Which model a key in the environment leads to, and its price; empty if none does.
+
+        A key may have been set for something else, long ago. Nothing is sent to find out.
+        """
+        client = (await self.connection()).client
+        try:
+            listed = await client.call(models.list_, models.ListModels(known_only=True))
+            known = await client.call(providers.list_, providers.ListProviders())
+        except UnknownProcedure:  # an older server
+            return ""
+        default = listed.default or ""
+        found = {item.name: item for item in known.providers}.get(default.partition("/")[0])
+        if found is None or found.source != "environment" or found.redirected:
+            return ""
+        facts = await client.call(models.get, models.GetModel(default))
+        return f"{found.variable} is set, so {default} answers ({_price(facts.prices)})"
+
     async def status(self) -> list[tuple[str, str]]:
         """What a person wants to know: names and values, in order."""
         connection = await self.connection()
@@ -331,6 +361,13 @@ class ChatSession:
         except ChatError as error:
             return f"{self._conversation_id} ({error.info.text})"
         return f"{found.id} ({found.title or 'untitled'})"
+
+
+def _price(prices: Prices | None) -> str:
+    if prices is None or prices.input is None or prices.output is None:
+        return "its price is unknown"
+    day = f" as of {prices.as_of}" if prices.as_of else ""
+    return f"${prices.input} in, ${prices.output} out per million tokens{day}"
 
 
 def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:

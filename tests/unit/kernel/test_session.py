@@ -22,6 +22,7 @@ from bestchat_kernel.session import (
     Progress,
     Question,
     Stored,
+    Told,
 )
 from bestchat_server_ext.api import conversations, system, turns
 from bestchat_server_ext.api.frames import Snapshot
@@ -414,3 +415,35 @@ def test_thoughts_are_not_the_answer() -> None:
     turn, sink = session_module._Turn(TURN, "a/b"), Sink()
     session_module._take(turn, delta("hm", kind="reasoning"), sink)
     assert sink.told == []
+
+
+async def test_a_key_in_the_environment_is_announced_with_model_and_price(
+    environ: dict[str, str], session: ChatSession
+) -> None:
+    assert await session.announcement() == "", "no key is needed, so that nobody pays"
+    # Another process, in whose shell a key was set, perhaps for something else.
+    other = ChatSession(environ | {"BESTCHAT_DEFAULT_MODEL": "", "OPENAI_API_KEY": "sk-canary"})
+    said = await other.announcement()
+    await other.close()
+    assert said.startswith("OPENAI_API_KEY is set, so openai/gpt-5-mini answers ($0.25 in, $2 out")
+    assert "sk-canary" not in said
+
+
+async def test_it_is_announced_once_and_before_anything_is_sent(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def announcement() -> str:
+        return "a key is set"
+
+    monkeypatch.setattr(session, "announcement", announcement)
+    first, second = Sink(), Sink()
+    await session.ask(Question("count", "a"), first)
+    await session.ask(Question("count", "b"), second)
+    assert first.told[0] == Told("a key is set")
+    assert Told("a key is set") not in second.told
+
+
+async def test_nothing_is_announced_where_a_model_is_named(session: ChatSession) -> None:
+    sink = Sink()
+    await session.ask(Question("count", "a", model="scripted/test"), sink)
+    assert isinstance(sink.told[0], Began)
