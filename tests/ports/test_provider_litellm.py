@@ -307,3 +307,17 @@ def test_every_variable_has_a_name_there(facts: ProviderFacts) -> None:
 )
 def test_what_the_provider_said(text: str, expected: str) -> None:
     assert said(text) == expected
+
+
+async def test_an_address_of_ones_own_gets_no_key_of_the_environment(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """litellm looks there by itself; what it finds belongs to whoever runs the server."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-site")
+    endpoint = FixedEndpoint(f"{host.url}/v1", None)
+    provider = LitellmProvider(TAIL, endpoint, open_catalog(), {}.get, idle_seconds=20)
+    assert TextChunk("Hel") in await heard(provider)
+    await provider.close()
+    sent = [call.headers for call in host.calls]
+    assert sent
+    assert "sk-of-the-site" not in str(sent)

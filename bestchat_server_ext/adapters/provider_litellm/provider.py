@@ -22,6 +22,10 @@ from bestchat_server_ext.ports.catalog import Catalog
 from bestchat_server_ext.ports.endpoint import Address, Endpoint
 
 
+_NO_KEY = "none"
+"""What is sent as a key to an address for which there is none."""
+
+
 class LitellmProvider:
     """Answers for all models of one provider that only litellm speaks with."""
 
@@ -94,7 +98,9 @@ class LitellmProvider:
         """What litellm is called with."""
         facts = self.facts(request.model.model)
         body: dict[str, Any] = msgspec.json.decode(OpenAILane().encode(request, facts))
-        body |= parameters(self._provider, self._look)
+        if not address.base_url:
+            # What proves who asks belongs to the provider's own place, and goes nowhere else.
+            body |= parameters(self._provider, self._look)
         body |= {
             "model": f"{self._prefix}/{request.model.model}",
             "timeout": self._idle_seconds,
@@ -107,6 +113,8 @@ class LitellmProvider:
             body["api_key"] = address.key
         if address.base_url:
             body["api_base"] = address.base_url
+            # Without one, litellm would take a key from the environment, and send it there.
+            body.setdefault("api_key", _NO_KEY)
         return body
 
     @property
