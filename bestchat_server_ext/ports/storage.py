@@ -182,8 +182,8 @@ class Storage(Protocol):
         """The turn that an owner's request began, if it was received before."""
         ...
 
-    async def last_turn(self, owner: OwnerId) -> Turn | None:
-        """The owner's most recent turn in any conversation."""
+    async def last_turn(self, owner: OwnerId, *, finished: bool = False) -> Turn | None:
+        """The owner's most recent turn in any conversation; of those only that were answered."""
         ...
 
     async def pending(

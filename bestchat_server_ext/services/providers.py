@@ -189,7 +189,8 @@ class ProviderRegistry:
         """The default: configured, else last used, else the sole provider's, else Ollama's."""
         if self._default_model is not None:
             return ModelRef.parse(self._default_model)
-        last = await self._storage.last_turn(owner)
+        # One that failed may have been a slip of the pen, and must not become the default.
+        last = await self._storage.last_turn(owner, finished=True)
         if last is not None:
             ref = ModelRef.parse(last.model)
             entry = self._entries.get(ref.provider)

@@ -21,7 +21,6 @@ from bestchat_server_ext.core.wire.openai import OpenAIDecoder, OpenAILane
 from bestchat_server_ext.ports.catalog import Catalog
 from bestchat_server_ext.ports.endpoint import Address, Endpoint
 
-
 _NO_KEY = "none"
 """What is sent as a key to an address for which there is none."""
 

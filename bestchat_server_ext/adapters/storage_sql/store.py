@@ -143,9 +143,12 @@ class SqlStorage:
         mine = turns.c.owner == owner, turns.c.request_id == request_id
         return await self._connections.read(queries.newest_turn, *mine)
 
-    async def last_turn(self, owner: OwnerId) -> Turn | None:
-        """The owner's most recent turn in any conversation."""
-        return await self._connections.read(queries.newest_turn, turns.c.owner == owner)
+    async def last_turn(self, owner: OwnerId, *, finished: bool = False) -> Turn | None:
+        """The owner's most recent turn in any conversation; of those only that were answered."""
+        wanted = [turns.c.owner == owner]
+        if finished:
+            wanted.append(turns.c.state == "finished")
+        return await self._connections.read(queries.newest_turn, *wanted)
 
     async def pending(
         self, owner: OwnerId, conversation_id: ConversationId | None

@@ -87,6 +87,11 @@ class TurnSuite:
         assert await storage.find_turn(ada, RequestId("c")) is None
         assert await storage.find_turn(OwnerId("bob"), RequestId("a")) is None
         assert await storage.last_turn(OwnerId("bob")) is None
+        assert await storage.last_turn(ada, finished=True) is None
+        await storage.append(one.id, [ev.TurnFinished(early.turn_id)], clock.now())
+        answered = await storage.last_turn(ada, finished=True)
+        assert answered is not None
+        assert answered.id == early.turn_id
 
     async def test_calls_that_wait_are_listed(self, storage: Storage, clock: ManualClock) -> None:
         """Of one conversation or of all; the oldest first; only while they wait."""
