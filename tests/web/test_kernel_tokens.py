@@ -15,7 +15,7 @@ import pytest
 from bestchat_server_ext.adapters.storage_sql import open_database
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import NotAuthenticated, Unavailable
-from bestchat_server_ext.core.ids import LOCAL_OWNER, TokenId
+from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId, TokenId
 from bestchat_server_ext.core.tokens import digest
 from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.services.tokens import KERNEL_LIFETIME, RENEWAL_PAUSE, TokenService
@@ -90,9 +90,12 @@ class House:
         async def address() -> str:
             return "http://127.0.0.1:1/"
 
+        async def owner() -> OwnerId:
+            return LOCAL_OWNER
+
         self.door = Door(build)
         self.manager = Manager()
-        self.kernels = KernelTokens(self.door, address, lambda: LOCAL_OWNER)
+        self.kernels = KernelTokens(self.door, address, owner, frozenset)
         self.kernels.watch(self.manager)
         self._authenticator = JupyterAuthenticator(self.door, self.kernels, Activity({}))
 
