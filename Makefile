@@ -59,7 +59,7 @@ test-web: labextension/node_modules/installed
 
 test-versions: $(VENV)/installed
 	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- tests/web tests/notebooks
-	@scripts/test_with python3.13 -- tests/unit tests/doors tests/notebooks
+	@scripts/test_with python3.13 -- tests/unit tests/doors
 
 lint: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/ruff check .
