@@ -37,7 +37,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "U+0000 in anything": ('{"anything": {"a": ["\\u0000"]}}', "anything.a[0]", "U+0000"),
     "NaN": ('{"anything": [1, NaN]}', "anything[1]", "no NaN"),
     "surrogate": ('{"inner": {"text": "\\udfff"}}', "inner.text", "surrogate"),
-    "comma": ('{"count": 1,\n}', "", "line 2, column 1"),
+    "comma": ('{"count": 1,\n}', "", "not valid JSON, at line"),  # which line depends on Python
     "deep": ('{"anything": ' + "[" * 5000 + "]" * 5000 + "}", "", "nested too deeply"),
     "end": ('{"count": 1', "", "not valid JSON"),
 }

@@ -126,7 +126,10 @@ TOLD = [
     (np.array(["a", "b"]), "numpy ndarray, shape (2,), dtype <U1\na, b"),
     (np.array([{}, [1]], dtype=object), "numpy ndarray, shape (2,), dtype object\n{}, [1]"),
     ([np.zeros(2)], "list, 1 item\n[<numpy ndarray, shape (2,), dtype float64>]"),
-    (pathlib.PurePosixPath("/a"), "pathlib.PurePosixPath\nPurePosixPath('/a')"),
+    (
+        pathlib.PurePosixPath("/a"),
+        f"{pathlib.PurePosixPath.__module__}.PurePosixPath\nPurePosixPath('/a')",
+    ),
 ]
 
 
