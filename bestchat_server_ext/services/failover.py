@@ -7,7 +7,6 @@ answer; elsewhere the answer begins anew, and everybody sees that it does.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from bestchat_server_ext.core.cost import Outcome, spent
 from bestchat_server_ext.core.errors import (
     ChatError,
     ErrorInfo,
-    InternalError,
     RateLimited,
     from_info,
 )
@@ -36,7 +34,7 @@ from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.providers import ProviderRegistry
-from bestchat_server_ext.services.usage import UsageService
+from bestchat_server_ext.services.usage import UsageService, noting_failures
 
 _VERSION = 0
 """Records of failures have no version: the newest counts, and losing one is harmless."""
@@ -130,19 +128,10 @@ class FailoverService:
         prices = await self._providers.prices(step.owner, ref)
         note = partial(self._note, step, request, before, prices)
         chunks = self._providers.provider(ref).stream(request)
-        try:
+        with noting_failures(lambda how, code: note(draft.current(), how, code)):
             reply = await draft.fill(chunks, self._bus, self._clock, step.first_delta)
             _require_words(reply, draft.step)
-        except asyncio.CancelledError:
-            note("cancelled", draft.current())
-            raise
-        except ChatError as error:
-            note("failed", draft.current(), error.info.code)
-            raise
-        except Exception:
-            note("failed", draft.current(), InternalError.code)
-            raise
-        note("answered", reply)
+        note(reply, "answered")
         await self._remember(step.owner, ref, None)
         return reply
 
@@ -152,8 +141,8 @@ class FailoverService:
         request: ModelRequest,
         before: Reply,
         prices: Prices | None,
-        outcome: Outcome,
         reply: Reply,
+        outcome: Outcome,
         code: str | None = None,
     ) -> None:
         """Write down what an attempt cost."""

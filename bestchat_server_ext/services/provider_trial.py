@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from bestchat_server_ext.api.providers import CheckProvider, Verdict
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.cost import Outcome, spent
-from bestchat_server_ext.core.errors import ChatError, InternalError, ProviderError
+from bestchat_server_ext.core.errors import ChatError, ProviderError
 from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, TurnId
 from bestchat_server_ext.core.messages import Message, TextPart
 from bestchat_server_ext.core.models import ModelRef, Prices
@@ -20,7 +21,7 @@ from bestchat_server_ext.core.request import ModelRequest, RequestOptions
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.providers import ProviderRegistry
-from bestchat_server_ext.services.usage import UsageService
+from bestchat_server_ext.services.usage import UsageService, noting_failures
 
 LIMIT_SECONDS = 10.0
 """How long a trial takes at most."""
@@ -44,8 +45,6 @@ _UNREACHED = frozenset(
     {"missing_key", "key_unreadable", "not_permitted", "no_model", "unreachable", "timed_out"}
 )
 _KEY_TAKEN = frozenset({"ok", "model_missing", "no_credit", "rate_limited"})
-_UNSENT = (errors.MissingKey, errors.KeyUnreadable, errors.NotPermitted)
-"""Errors before anything is sent: nobody has spent anything."""
 
 
 @dataclass
@@ -122,19 +121,8 @@ class ProviderTrial:
     async def _ask(self, owner: OwnerId, ref: ModelRef) -> None:
         self._settings.require_permitted(ref)
         question = await self._question(owner, ref)
-        try:
+        with noting_failures(partial(self._note, question)):
             await self._first_piece(question)
-        except _UNSENT:
-            raise
-        except ChatError as error:
-            self._note(question, "failed", error.info.code)
-            raise
-        except asyncio.CancelledError:
-            self._note(question, "cancelled")
-            raise
-        except Exception:
-            self._note(question, "failed", InternalError.code)
-            raise
         self._note(question, "answered")
 
     async def _question(self, owner: OwnerId, ref: ModelRef) -> _Question:

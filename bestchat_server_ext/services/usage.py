@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 from bestchat_server_ext.api.usage import Spending, SummarizeUsage, UsageRow, UsageSummary
 from bestchat_server_ext.core.cost import Outcome, cost, dollars
-from bestchat_server_ext.core.errors import ChatError, InvalidRequest, Unavailable
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    InternalError,
+    InvalidRequest,
+    NotAllowed,
+    Unavailable,
+)
 from bestchat_server_ext.core.ids import ConversationId, OwnerId, TurnId
 from bestchat_server_ext.core.models import ModelRef, Prices, Usage
 from bestchat_server_ext.core.origin import origin
@@ -31,6 +39,28 @@ BATCH = 100
 
 CLOSE_SECONDS = 6.0
 """How long writing the last entries may take: a little more than a write may have to wait."""
+
+
+@contextmanager
+def noting_failures(note: Callable[[Outcome, str | None], None]) -> Iterator[None]:
+    """Note an attempt that breaks off after the provider was asked, whatever the reason.
+
+    Everything is raised on. That it came to its end is for the caller to note.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        note("cancelled", None)
+        raise
+    except NotAllowed:
+        raise  # for want of a key or a permission: nothing was sent, and nothing is owed
+    except ChatError as error:
+        note("failed", error.info.code)
+        raise
+    except Exception:
+        # A mistake, of ours or of a plugin: it costs what any other failure does.
+        note("failed", InternalError.code)
+        raise
 
 
 class UsageService:

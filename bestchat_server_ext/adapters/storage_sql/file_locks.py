@@ -26,7 +26,9 @@ def locked(path: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS, mode=0o600)
+    # Not by the mere existence of a file, where there are no locks: a killed process would leave
+    # it behind for ever.
+    lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS, mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout as error:
@@ -35,7 +37,7 @@ def locked(path: Path) -> Iterator[None]:
             f"{LOCK_SECONDS:.0f} seconds.",
             hint="Wait for its upgrade or restore to end, or look for a process that hangs.",
         ) from error
-    except (OSError, NotImplementedError) as error:
+    except OSError as error:
         raise unavailable(path, error) from error
     try:
         yield

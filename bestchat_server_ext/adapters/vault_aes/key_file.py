@@ -108,9 +108,13 @@ class KeyFile:
 
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS, mode=0o600)
+            # Not by the mere existence of a file, where there are no locks: a killed process would
+            # leave it behind for ever.
+            lock = FileLock(
+                f"{self.path}.lock", timeout=LOCK_SECONDS, mode=0o600, fallback_to_soft=False
+            )
             lock.acquire()
-        except (OSError, NotImplementedError, Timeout) as error:
+        except (OSError, Timeout) as error:
             raise self._useless(error) from error
         try:
             yield
