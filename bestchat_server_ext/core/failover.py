@@ -126,7 +126,7 @@ def decide(
     *,
     retries: int,
     tried: Sequence[str],
-    fallbacks: Fallbacks,
+    others: Sequence[str],
     cooling: Collection[str] = (),
     jitter: float = 0.0,
 ) -> Decision:
@@ -137,7 +137,7 @@ def decide(
         heard: what had arrived.
         retries: how often this model was asked again before.
         tried: the models that were asked in this step, this one included.
-        fallbacks: who stands in.
+        others: the models that may stand in after such a failure, the first one first.
         cooling: models that are left alone at the moment.
         jitter: a random number from 0 to 1, so that many do not come back at the same moment.
     """
@@ -150,7 +150,7 @@ def decide(
         return Retry(max(backoff, wait or 0.0))
     if len(set(tried)) > FALLBACKS:
         return GiveUp()
-    left = [model for model in fallbacks.of(cause_of(error)) if model not in tried]
+    left = [model for model in others if model not in tried]
     ready = [model for model in left if model not in cooling]
     return FallBack((ready or left)[0]) if left else GiveUp()
 

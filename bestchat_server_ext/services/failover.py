@@ -166,22 +166,17 @@ class FailoverService:
 
     # Who is next.
 
-    async def _usable(self, owner: OwnerId) -> failover.Fallbacks:
-        """Fallbacks that can be asked at all: permitted here, and with a key."""
-        lists = {}
-        for cause in self._fallbacks.__struct_fields__:
-            named = [ModelRef.parse(text) for text in getattr(self._fallbacks, cause)]
-            usable = [str(ref) for ref in named if await self._providers.usable(owner, ref)]
-            lists[cause] = tuple(usable)
-        return failover.Fallbacks(**lists)
+    async def _others(self, owner: OwnerId, cause: failover.Cause) -> list[str]:
+        """Who may stand in, of those that can be asked at all."""
+        named = [ModelRef.parse(text) for text in self._fallbacks.of(cause)]
+        return [str(ref) for ref in await self._providers.usable(owner, named)] if named else []
 
     async def _first(self, step: Step) -> ModelRef:
         """The model that was chosen, unless it is being left alone and another one stands in."""
         chosen = step.request.model
         if not self._fallbacks.outage or not await self._cools(step.owner, str(chosen)):
             return chosen
-        usable = await self._usable(step.owner)
-        others = [model for model in usable.outage if model != str(chosen)]
+        others = await self._others(step.owner, "outage")
         ready = [model for model in others if not await self._cools(step.owner, model)]
         if not ready:
             return chosen
@@ -196,15 +191,14 @@ class FailoverService:
         Raises:
             ChatError: why the chosen model failed, if nobody is.
         """
-        fallbacks = await self._usable(step.owner)
-        others = fallbacks.of(failover.cause_of(error.info))
+        others = await self._others(step.owner, failover.cause_of(error.info))
         heard = step.draft.heard
         decision = failover.decide(
             error.info,
             heard,
             retries=step.retries,
             tried=step.tried,
-            fallbacks=fallbacks,
+            others=others,
             cooling=[model for model in others if await self._cools(step.owner, model)],
             jitter=self._jitter(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -178,12 +178,16 @@ class ProviderRegistry:
             )
         return ref
 
-    async def usable(self, owner: OwnerId, ref: ModelRef) -> bool:
-        """Whether a model can be asked at all: its provider is here, permitted and has its key."""
+    async def usable(self, owner: OwnerId, refs: Iterable[ModelRef]) -> tuple[ModelRef, ...]:
+        """The models that can be asked at all: here, permitted, and with a key."""
+        outlook = await self._outlook(owner)
+        return tuple(ref for ref in refs if self._can_be_asked(ref, outlook))
+
+    def _can_be_asked(self, ref: ModelRef, outlook: Outlook) -> bool:
         entry = self._entries.get(ref.provider)
         if entry is None or not self._site.permits_model(ref):
             return False
-        return self._configured(entry, await self._outlook(owner))
+        return self._configured(entry, outlook)
 
     async def _default(self, owner: OwnerId, outlook: Outlook, *, probe: bool) -> ModelRef:
         """The default: configured, else last used, else the sole provider's, else Ollama's."""
@@ -193,8 +197,7 @@ class ProviderRegistry:
         last = await self._storage.last_turn(owner, finished=True)
         if last is not None:
             ref = ModelRef.parse(last.model)
-            entry = self._entries.get(ref.provider)
-            if entry and self._configured(entry, outlook) and self._site.permits_model(ref):
+            if self._can_be_asked(ref, outlook):
                 return ref
         offered = [self._offered(entry, outlook) for entry in self._entries.values()]
         sole = [ref for ref in offered if ref is not None]

@@ -20,6 +20,7 @@ from bestchat_server_ext.core.failover import (
     Heard,
     Record,
     Retry,
+    cause_of,
     cooldown_of,
     decide,
 )
@@ -29,8 +30,11 @@ NOTHING = Heard()
 DOWN = errors.ProviderUnavailable("down").info
 
 
-def decided(error: errors.ErrorInfo, heard: Heard = NOTHING, **given: object) -> Decision:
-    facts: dict[str, object] = {"retries": RETRIES, "tried": ("a/x",), "fallbacks": ALL}
+def decided(
+    error: errors.ErrorInfo, heard: Heard = NOTHING, fallbacks: Fallbacks = ALL, **given: object
+) -> Decision:
+    others = fallbacks.of(cause_of(error))
+    facts: dict[str, object] = {"retries": RETRIES, "tried": ("a/x",), "others": others}
     return decide(error, heard, **(facts | given))  # type: ignore[arg-type]
 
 
