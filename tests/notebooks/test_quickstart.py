@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -189,11 +189,13 @@ class Server:
 
 
 @pytest.fixture
-def server_process(tmp_path: Path, scripted: dict[str, str]) -> Iterator[str]:
+def server_process(
+    tmp_path: Path, scripted: dict[str, str], free_port: Callable[[], int]
+) -> Iterator[str]:
     """Starts a server; gives its address when it says that it is there."""
     root = tmp_path / "root"
     root.mkdir()
-    words = ["-m", "jupyter_server", "--no-browser", "--ServerApp.port=0", "--allow-root"]
+    words = ["-m", "jupyter_server", "--no-browser", f"--ServerApp.port={free_port()}", "--allow-root"]
     words += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}"]
     words += ["--ServerApp.jpserver_extensions={'bestchat_server_ext': True}"]
     with (tmp_path / "server.log").open("w") as log:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -38,7 +37,7 @@ def model_weights() -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Callable[..., str]]:
+def lab(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., str]]:
     """Starts JupyterLab on the project's notebooks; gives the URL to open, token included."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -51,8 +50,7 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., str]]:
         (settings / "notification.jupyterlab-settings").write_text(
             '{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8"
         )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         environ = kept | {
             "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -168,7 +167,10 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def secure(
-    start_jupyter: Any, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
+    start_jupyter: Any,
+    authority: trustme.CA,
+    tmp_path_factory: pytest.TempPathFactory,
+    free_port: Callable[[], int],
 ) -> Any:
     """Starts a server with a certificate that only a private authority vouches for."""
     folder = tmp_path_factory.mktemp("tls")
@@ -179,9 +181,7 @@ def secure(
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
 
     def start(*, trusted: bool) -> Any:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         own = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
         files = [f"--ServerApp.{name}file={folder / name}.pem" for name in ("cert", "key")]
         way = SimpleNamespace(
