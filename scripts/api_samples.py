@@ -8,7 +8,7 @@ them, so the samples are what the server would send, not what somebody thinks it
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import reduce
+from itertools import accumulate
 
 import msgspec
 
@@ -195,8 +195,18 @@ def _envelope(seq: int, event: ev.Event) -> ev.Envelope:
 
 
 ENVELOPES = tuple(_envelope(seq, event) for seq, event in enumerate(STORY, start=1))
-STATE = reduce(conv.reduce, ENVELOPES[1:], conv.create(CONVERSATION, ENVELOPES[0]))
+STATES = tuple(
+    accumulate(ENVELOPES[1:], conv.reduce, initial=conv.create(CONVERSATION, ENVELOPES[0]))
+)
+"""The state after each event."""
+STATE = STATES[-1]
 SEQ = STATE.conversation.seq
+MIDWAY = tuple(
+    state
+    for state, event in zip(STATES, STORY, strict=True)
+    if isinstance(event, ev.TurnWaiting | ev.ToolStarted | ev.AttemptFailed | ev.CancelRequested)
+)
+"""States in which something is under way."""
 WAITING = msgspec.structs.replace(RUN, state="waiting")
 
 SERVER_FRAMES: tuple[frames.ServerFrame, ...] = (
@@ -421,4 +431,4 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
     ErrorBody(BUSY),
 )
 
-SAMPLES = (*SERVER_FRAMES, *CLIENT_FRAMES, *REQUESTS, *RESPONSES)
+SAMPLES = (*SERVER_FRAMES, *CLIENT_FRAMES, *REQUESTS, *RESPONSES, *MIDWAY)

@@ -2185,6 +2185,705 @@ export const errorBody1: components["schemas"]["ErrorBody"] = {
   }
 };
 
+export const conversationState2: components["schemas"]["ConversationState"] = {
+  "conversation": {
+    "id": "01a207bd-a9c0-7000-8000-000000000000",
+    "owner": "local",
+    "seq": 11,
+    "created_at": "2026-11-23T09:30:01Z",
+    "updated_at": "2026-11-23T09:30:11Z",
+    "title": "Sales of the autumn",
+    "label": "reports/sales.ipynb"
+  },
+  "messages": {
+    "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+      "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "parent_id": null,
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "How did sales go?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+    },
+    "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+      "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "reasoning",
+          "text": "The file has to be read first."
+        },
+        {
+          "type": "text",
+          "text": "I am reading the file — *at once*."
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_1",
+            "name": "read_file",
+            "arguments": "{\"path\": \"sales.csv\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_2",
+            "name": "run_code",
+            "arguments": "{\"code\": \"df.describe()\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:02Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "finish_reason": "tool_calls"
+    }
+  },
+  "turns": {
+    "01a207bd-d0d0-7000-8000-00000000000a": {
+      "id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-000a",
+      "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:04Z",
+      "state": "waiting",
+      "step": 1,
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      }
+    }
+  },
+  "executions": {
+    "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+      "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 0,
+      "call": {
+        "id": "call_1",
+        "name": "read_file",
+        "arguments": "{\"path\": \"sales.csv\"}"
+      },
+      "state": "waiting"
+    },
+    "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "state": "waiting",
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11"
+    }
+  }
+};
+
+export const conversationState3: components["schemas"]["ConversationState"] = {
+  "conversation": {
+    "id": "01a207bd-a9c0-7000-8000-000000000000",
+    "owner": "local",
+    "seq": 15,
+    "created_at": "2026-11-23T09:30:01Z",
+    "updated_at": "2026-11-23T09:30:15Z",
+    "title": "Sales of the autumn",
+    "label": "reports/sales.ipynb"
+  },
+  "messages": {
+    "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+      "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "parent_id": null,
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "How did sales go?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+    },
+    "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+      "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "reasoning",
+          "text": "The file has to be read first."
+        },
+        {
+          "type": "text",
+          "text": "I am reading the file — *at once*."
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_1",
+            "name": "read_file",
+            "arguments": "{\"path\": \"sales.csv\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_2",
+            "name": "run_code",
+            "arguments": "{\"code\": \"df.describe()\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:02Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "finish_reason": "tool_calls"
+    }
+  },
+  "turns": {
+    "01a207bd-d0d0-7000-8000-00000000000a": {
+      "id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-000a",
+      "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:04Z",
+      "step": 1,
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      }
+    }
+  },
+  "executions": {
+    "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+      "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 0,
+      "call": {
+        "id": "call_1",
+        "name": "read_file",
+        "arguments": "{\"path\": \"sales.csv\"}"
+      },
+      "state": "running",
+      "decision": {
+        "verdict": "approve",
+        "arguments": "{\"path\": \"data/sales.csv\"}"
+      }
+    },
+    "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "state": "denied",
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+      "decision": {
+        "verdict": "reject",
+        "reason": "Use the file only."
+      },
+      "result": {
+        "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+        "is_error": true
+      }
+    }
+  }
+};
+
+export const conversationState4: components["schemas"]["ConversationState"] = {
+  "conversation": {
+    "id": "01a207bd-a9c0-7000-8000-000000000000",
+    "owner": "local",
+    "seq": 24,
+    "created_at": "2026-11-23T09:30:01Z",
+    "updated_at": "2026-11-23T09:30:24Z",
+    "title": "Sales of the autumn",
+    "label": "reports/sales.ipynb"
+  },
+  "messages": {
+    "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+      "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "parent_id": null,
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "How did sales go?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+    },
+    "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+      "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "reasoning",
+          "text": "The file has to be read first."
+        },
+        {
+          "type": "text",
+          "text": "I am reading the file — *at once*."
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_1",
+            "name": "read_file",
+            "arguments": "{\"path\": \"sales.csv\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_2",
+            "name": "run_code",
+            "arguments": "{\"code\": \"df.describe()\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:02Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "finish_reason": "tool_calls"
+    },
+    "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6": {
+      "id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "parent_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "role": "tool",
+      "parts": [
+        {
+          "type": "tool_result",
+          "call_id": "call_1",
+          "name": "read_file",
+          "result": {
+            "content": "month,sales\n2026-09,120\n2026-10,135\n"
+          }
+        },
+        {
+          "type": "tool_result",
+          "call_id": "call_2",
+          "name": "run_code",
+          "result": {
+            "content": "The user rejected this call. Use the file only.",
+            "is_error": true
+          }
+        }
+      ],
+      "created_at": "2026-11-23T09:30:09Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1
+    },
+    "01a207bd-d0d0-7763-9af3-0b43cc24fe97": {
+      "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Sales grew by **12.5 %** 📈."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:12.250000Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 2,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 905,
+        "output_tokens": 17
+      },
+      "finish_reason": "stop"
+    },
+    "01a207bd-f7e0-736f-bb5f-a8066c349506": {
+      "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "parent_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "And next year?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-f7e0-7000-8000-000000000014"
+    }
+  },
+  "turns": {
+    "01a207bd-d0d0-7000-8000-00000000000a": {
+      "id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-000a",
+      "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:04Z",
+      "state": "finished",
+      "step": 2,
+      "usage": {
+        "input_tokens": 1717,
+        "output_tokens": 81,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "ended_at": "2026-11-23T09:30:20Z"
+    },
+    "01a207bd-f7e0-7000-8000-000000000014": {
+      "id": "01a207bd-f7e0-7000-8000-000000000014",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-0014",
+      "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:22Z",
+      "step": 1,
+      "fallback": "anthropic/claude-sonnet-5"
+    }
+  },
+  "executions": {
+    "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+      "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 0,
+      "call": {
+        "id": "call_1",
+        "name": "read_file",
+        "arguments": "{\"path\": \"sales.csv\"}"
+      },
+      "state": "done",
+      "decision": {
+        "verdict": "approve",
+        "arguments": "{\"path\": \"data/sales.csv\"}"
+      },
+      "result": {
+        "content": "month,sales\n2026-09,120\n2026-10,135\n"
+      }
+    },
+    "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "state": "denied",
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+      "decision": {
+        "verdict": "reject",
+        "reason": "Use the file only."
+      },
+      "result": {
+        "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+        "is_error": true
+      }
+    }
+  }
+};
+
+export const conversationState5: components["schemas"]["ConversationState"] = {
+  "conversation": {
+    "id": "01a207bd-a9c0-7000-8000-000000000000",
+    "owner": "local",
+    "seq": 29,
+    "created_at": "2026-11-23T09:30:01Z",
+    "updated_at": "2026-11-23T09:30:29Z",
+    "title": "Sales of the autumn",
+    "label": "reports/sales.ipynb"
+  },
+  "messages": {
+    "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
+      "id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "parent_id": null,
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "How did sales go?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
+    },
+    "01a207bd-d0d0-7eb1-9e27-eac1af0220d1": {
+      "id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "parent_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "reasoning",
+          "text": "The file has to be read first."
+        },
+        {
+          "type": "text",
+          "text": "I am reading the file — *at once*."
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_1",
+            "name": "read_file",
+            "arguments": "{\"path\": \"sales.csv\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
+        },
+        {
+          "type": "tool_call",
+          "call": {
+            "id": "call_2",
+            "name": "run_code",
+            "arguments": "{\"code\": \"df.describe()\"}"
+          },
+          "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:02Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 812,
+        "output_tokens": 64,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "finish_reason": "tool_calls"
+    },
+    "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6": {
+      "id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "parent_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "role": "tool",
+      "parts": [
+        {
+          "type": "tool_result",
+          "call_id": "call_1",
+          "name": "read_file",
+          "result": {
+            "content": "month,sales\n2026-09,120\n2026-10,135\n"
+          }
+        },
+        {
+          "type": "tool_result",
+          "call_id": "call_2",
+          "name": "run_code",
+          "result": {
+            "content": "The user rejected this call. Use the file only.",
+            "is_error": true
+          }
+        }
+      ],
+      "created_at": "2026-11-23T09:30:09Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 1
+    },
+    "01a207bd-d0d0-7763-9af3-0b43cc24fe97": {
+      "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+      "role": "assistant",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Sales grew by **12.5 %** 📈."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:12.250000Z",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "step": 2,
+      "model": "openai/gpt-5-mini",
+      "usage": {
+        "input_tokens": 905,
+        "output_tokens": 17
+      },
+      "finish_reason": "stop"
+    },
+    "01a207bd-f7e0-736f-bb5f-a8066c349506": {
+      "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "parent_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "And next year?"
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207bd-f7e0-7000-8000-000000000014"
+    },
+    "01a207be-1ef0-725c-bad5-3381dfa9f133": {
+      "id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "parent_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "role": "user",
+      "parts": [
+        {
+          "type": "text",
+          "text": "Tell me a story."
+        }
+      ],
+      "created_at": "2026-11-23T09:30:00Z",
+      "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+    }
+  },
+  "turns": {
+    "01a207bd-d0d0-7000-8000-00000000000a": {
+      "id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-000a",
+      "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:04Z",
+      "state": "finished",
+      "step": 2,
+      "usage": {
+        "input_tokens": 1717,
+        "output_tokens": 81,
+        "cached_tokens": 512,
+        "reasoning_tokens": 20
+      },
+      "ended_at": "2026-11-23T09:30:20Z"
+    },
+    "01a207bd-f7e0-7000-8000-000000000014": {
+      "id": "01a207bd-f7e0-7000-8000-000000000014",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-0014",
+      "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:22Z",
+      "state": "failed",
+      "step": 1,
+      "error": {
+        "code": "rate_limited",
+        "kind": "upstream",
+        "text": "The provider asks to wait.",
+        "hint": "Try again later.",
+        "retry_after": 12.5
+      },
+      "ended_at": "2026-11-23T09:30:25Z",
+      "fallback": "anthropic/claude-sonnet-5"
+    },
+    "01a207be-1ef0-7000-8000-00000000001e": {
+      "id": "01a207be-1ef0-7000-8000-00000000001e",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "cell-001e",
+      "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:27Z",
+      "step": 1,
+      "cancelling": true
+    }
+  },
+  "executions": {
+    "01a207bd-d0d0-7ac8-97a3-e5838960c898": {
+      "id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 0,
+      "call": {
+        "id": "call_1",
+        "name": "read_file",
+        "arguments": "{\"path\": \"sales.csv\"}"
+      },
+      "state": "done",
+      "decision": {
+        "verdict": "approve",
+        "arguments": "{\"path\": \"data/sales.csv\"}"
+      },
+      "result": {
+        "content": "month,sales\n2026-09,120\n2026-10,135\n"
+      }
+    },
+    "01a207bd-d0d0-7d46-b17b-9c2ba9172139": {
+      "id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+      "message_id": "01a207bd-d0d0-7eb1-9e27-eac1af0220d1",
+      "step": 1,
+      "position": 1,
+      "call": {
+        "id": "call_2",
+        "name": "run_code",
+        "arguments": "{\"code\": \"df.describe()\"}"
+      },
+      "state": "denied",
+      "placement": "kernel",
+      "kernel_id": "6f1c5f0e-8a52-4b7e-9a55-3a0f4a0d8c11",
+      "decision": {
+        "verdict": "reject",
+        "reason": "Use the file only."
+      },
+      "result": {
+        "content": "The user rejected this call. Use the file only. Do not try it again unless the user asks for it.",
+        "is_error": true
+      }
+    }
+  }
+};
+
 export const serverFrames: components["schemas"]["ServerFrame"][] = [
   welcome1,
   snapshot1,
