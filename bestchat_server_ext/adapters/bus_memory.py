@@ -20,6 +20,11 @@ class MemoryBus:
         self._topics: dict[str, list[_MemorySubscription]] = {}
 
     @property
+    def everywhere(self) -> bool:
+        """No: nothing of other processes arrives."""
+        return False
+
+    @property
     def waiting(self) -> int:
         """Frames that wait for all listeners together."""
         return sum(

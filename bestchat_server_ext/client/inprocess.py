@@ -16,7 +16,7 @@ from bestchat_server_ext.client.base import encode_request
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.ids import LOCAL_OWNER, ConversationId
 from bestchat_server_ext.dispatch.dispatcher import decode_request
-from bestchat_server_ext.ports.bus import Frame
+from bestchat_server_ext.ports.bus import DraftTold, DraftWanted, Frame
 
 Request = TypeVar("Request", bound=msgspec.Struct)
 Response = TypeVar("Response", bound=msgspec.Struct)
@@ -49,7 +49,9 @@ class InProcessClient:
         frames = self._application.dispatcher.subscribe(self._caller, request)
         async with aclosing(frames):
             async for frame in frames:
-                yield frame.item if isinstance(frame, Frame) else frame
+                item = frame.item if isinstance(frame, Frame) else frame
+                if not isinstance(item, DraftWanted | DraftTold):  # these never leave services
+                    yield item
 
     async def close(self) -> None:
         """Close the application."""

@@ -8,19 +8,47 @@ from typing import Protocol
 import msgspec
 
 from bestchat_server_ext.core.events import Delta, Envelope
+from bestchat_server_ext.core.ids import ConversationId, MessageId
 
-Item = Envelope | Delta
+
+class DraftWanted(msgspec.Struct, frozen=True, tag="draft_wanted"):
+    """A reader asks whoever streams an answer, perhaps another process, for what it lacks of it."""
+
+    conversation_id: ConversationId
+    """Where it reads."""
+    message_id: MessageId | None = None
+    """The answer that it has something of."""
+    attempt: int = 0
+    """Which beginning of that answer it has."""
+    part: int = 0
+    """The last part of which it has something."""
+    n: int = 0
+    """The last piece of that part which it has."""
+
+
+class DraftTold(msgspec.Struct, frozen=True, tag="draft_told"):
+    """What a reader lacked of a streaming answer; what is published later follows without a gap."""
+
+    wanted: DraftWanted
+    """The question: this is for those alone who stand there."""
+    message_id: MessageId
+    """The answer that is streaming."""
+    deltas: tuple[Delta, ...]
+    """All of it up to now that comes behind the place in the question."""
+
+
+Item = Envelope | Delta | DraftWanted | DraftTold
 
 
 class Frame:
-    """An envelope or a delta with its JSON, which is made once for all who read it."""
+    """An item with its JSON, which is made once for all who read it."""
 
     __slots__ = ("_json", "item")
 
-    def __init__(self, item: Item) -> None:
-        """Wrap an item that was not sent yet."""
+    def __init__(self, item: Item, json: bytes | None = None) -> None:
+        """Wrap an item; with its JSON, where it came that way."""
         self.item = item
-        self._json: bytes | None = None
+        self._json = json
 
     @property
     def json(self) -> bytes:
@@ -53,6 +81,14 @@ class Lagged(Exception):
 
 class Bus(Protocol):
     """Carries frames to listeners. Publishing never waits for them."""
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether frames of other processes arrive, too.
+
+        While they do not, storage has to be asked for what those have written.
+        """
+        ...
 
     async def publish(self, topic: str, frames: Sequence[Frame]) -> None:
         """Hand frames to everyone who listens to a topic, in order."""

@@ -14,5 +14,6 @@ usage           UsageService: what each attempt cost, and sums over it
 turns           TurnService: the only thing that turns the wheel
 turn_run        one turn while it runs in this process
 draft           a streaming answer: pieces out at once, then in batches
+reader          what a reader has, and so what it still lacks
 telemetry       telling those who observe, without harm to what is observed
 """

@@ -6,7 +6,7 @@ is brought back from storage; the bus only makes it fast.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
@@ -16,20 +16,19 @@ from bestchat_server_ext.api.frames import CaughtUp, DraftPosition, ServerFrame,
 from bestchat_server_ext.core.conversation import ConversationState, SeqGap, reduce
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
-    AttemptFailed,
     CancelRequested,
     ConversationDeleted,
     Delta,
     Envelope,
     Event,
-    MessageAdded,
 )
 from bestchat_server_ext.core.ids import ConversationId
-from bestchat_server_ext.ports.bus import Bus, Frame, Lagged
+from bestchat_server_ext.ports.bus import Bus, DraftTold, DraftWanted, Frame, Lagged
 from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.ports.storage import Appended, Claim, Lease, Storage
 from bestchat_server_ext.services.draft import Draft
+from bestchat_server_ext.services.reader import Reader
 
 REPLAY_LIMIT = 500
 """Events fetched at a time while a reader catches up; also the point beyond which a snapshot is
@@ -37,12 +36,15 @@ cheaper than the events."""
 
 _STATE_SECONDS = 3600.0
 
+ASK_SECONDS = 1.0
+"""How long a reader waits for what it lacks of an answer, before it asks again."""
+
 _STATES_AT_HAND = 32
 """Conversations whose state is kept decoded: those that somebody is speaking in."""
 
 
 def control_topic(conversation_id: ConversationId) -> str:
-    """The bus topic on which a running turn hears of approvals and of Stop."""
+    """The bus topic on which a running turn hears of approvals, of Stop, and of late readers."""
     return f"{conversation_id}:control"
 
 
@@ -57,6 +59,7 @@ class StreamService:
         self.clock = clock
         self._drafts: dict[ConversationId, Draft] = {}
         self._states: OrderedDict[ConversationId, ConversationState] = OrderedDict()
+        self._readers: defaultdict[ConversationId, set[Reader]] = defaultdict(set)
 
     # Writing.
 
@@ -134,6 +137,16 @@ class StreamService:
         if self._drafts.get(draft.conversation_id) is draft:
             del self._drafts[draft.conversation_id]
 
+    async def tell_draft(self, wanted: DraftWanted) -> None:
+        """Tell a reader, perhaps one of another process, what it lacks of a streaming answer."""
+        draft = self._drafts.get(wanted.conversation_id)
+        if draft is None:
+            return
+        same = (draft.message_id, draft.attempt) == (wanted.message_id, wanted.attempt)
+        deltas = draft.after(*((wanted.part, wanted.n) if same else (0, 0)))
+        told = DraftTold(wanted, draft.message_id, tuple(deltas))
+        await self.bus.publish(wanted.conversation_id, [Frame(told)])
+
     # Reading.
 
     async def state(self, conversation_id: ConversationId) -> ConversationState:
@@ -180,25 +193,50 @@ class StreamService:
         Raises:
             NotFound: there is no such conversation, or it was deleted while following.
         """
-        reader = _Reader(after, position)
-        while True:
-            subscription = await self.bus.subscribe(conversation_id)
-            try:
-                async for frame in self._catch_up(conversation_id, reader):
-                    yield frame
-                while True:
-                    for live in await subscription.get():
-                        async for frame in self._pass_on(live, reader):
-                            yield frame
+        reader = Reader(after, position)
+        self._readers[conversation_id].add(reader)
+        try:
+            while True:
+                subscription = await self.bus.subscribe(conversation_id)
+                reader.lag = subscription.close
+                try:
+                    async for frame in self._catch_up(conversation_id, reader):
+                        yield frame
+                    while True:
+                        for live in await subscription.get():
+                            async for frame in self._pass_on(live, reader):
+                                yield frame
                         if reader.over:
                             return
-            except Lagged:
-                continue
-            finally:
-                subscription.close()
+                except Lagged:
+                    continue
+                finally:
+                    subscription.close()
+        finally:
+            self._forget(conversation_id, reader)
+
+    def _forget(self, conversation_id: ConversationId, reader: Reader) -> None:
+        readers = self._readers[conversation_id]
+        readers.discard(reader)
+        if not readers:
+            del self._readers[conversation_id]
+
+    async def look_for_news(self) -> None:
+        """Have readers look into storage who twice in a row had not heard of what is there.
+
+        What was published but a moment ago may still be on its way. Where frames of other
+        processes arrive anyway, nobody needs to look.
+        """
+        if self.bus.everywhere or not self._readers:
+            return
+        followed = tuple(self._readers)
+        newest = await self._storage.seqs(followed)
+        for conversation_id in followed:
+            for reader in self._readers.get(conversation_id, ()):
+                reader.compare(newest.get(conversation_id))
 
     async def _catch_up(
-        self, conversation_id: ConversationId, reader: _Reader
+        self, conversation_id: ConversationId, reader: Reader
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
         # As of now: of one that begins later, the subscription has everything; and one that ends
         # meanwhile is still needed where what is read from storage does not hold its message.
@@ -209,14 +247,22 @@ class StreamService:
         else:
             async for frame in self._replay(conversation_id, reader):
                 yield frame
-        if draft is not None:
-            for delta in draft.after(*reader.position_in(draft)):
-                if reader.wants_delta(delta):
-                    yield delta
+        reader.begin_draft()
+        if draft is None:
+            await self._ask(conversation_id, reader)
+        else:
+            deltas = draft.after(*reader.position_in(draft.message_id, draft.attempt))
+            for delta in reader.take_draft(draft.message_id, deltas):
+                yield delta
         yield CaughtUp(conversation_id, reader.seq or 0)
 
+    async def _ask(self, conversation_id: ConversationId, reader: Reader) -> None:
+        """Ask whoever streams an answer for the pieces that the reader has not heard."""
+        wanted = reader.ask(conversation_id, self.clock.monotonic())
+        await self.bus.publish(control_topic(conversation_id), [Frame(wanted)])
+
     async def _replay(
-        self, conversation_id: ConversationId, reader: _Reader
+        self, conversation_id: ConversationId, reader: Reader
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
         while True:
             envelopes = await self.events_after(conversation_id, reader.seq or 0, REPLAY_LIMIT)
@@ -229,18 +275,27 @@ class StreamService:
             if len(envelopes) < REPLAY_LIMIT:
                 return
 
-    async def _snapshot(self, conversation_id: ConversationId, reader: _Reader) -> Snapshot:
+    async def _snapshot(self, conversation_id: ConversationId, reader: Reader) -> Snapshot:
         state = await self.state(conversation_id)
         reader.begin_with(state)
         return Snapshot(conversation_id, state)
 
     async def _pass_on(
-        self, live: Frame, reader: _Reader
+        self, live: Frame, reader: Reader
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
         item = live.item
         if isinstance(item, Delta):
             if reader.wants_delta(item):
                 yield live
+            elif reader.hole and self.clock.monotonic() - reader.asked_at >= ASK_SECONDS:
+                await self._ask(item.conversation_id, reader)
+            return
+        if isinstance(item, DraftTold):
+            if item.wanted == reader.asked:
+                for delta in reader.take_draft(item.message_id, item.deltas):
+                    yield delta
+            return
+        if not isinstance(item, Envelope):
             return
         if isinstance(item.event, ConversationDeleted):
             reader.over = True
@@ -252,54 +307,3 @@ class StreamService:
                 yield frame
         if reader.wants(item):
             yield live
-
-
-class _Reader:
-    """What one reader has been given so far."""
-
-    def __init__(self, seq: int | None, position: DraftPosition | None) -> None:
-        self.seq = seq
-        self.complete: set[str] = set()
-        self.over = False
-        self._message_id: str | None = None
-        self._at = (0, 0, 0)
-        """Attempt, part and piece of the streaming answer up to which it has everything."""
-        if position is not None:
-            self._message_id = position.message_id
-            self._at = (position.attempt, position.part, position.n)
-
-    def begin_with(self, state: ConversationState) -> None:
-        """It has this, and nothing else any more."""
-        self.seq = state.conversation.seq
-        self.complete = set(state.messages)
-        self._message_id = None
-
-    def wants(self, envelope: Envelope) -> bool:
-        """Whether the event is new to it; from now on it is not."""
-        if envelope.seq <= (self.seq or 0):
-            return False
-        self.seq = envelope.seq
-        match envelope.event:
-            case MessageAdded(message=message):
-                self.complete.add(message.id)
-            case AttemptFailed(kept=False):
-                self._message_id = None  # its pieces are counted from the beginning again
-        return True
-
-    def wants_delta(self, delta: Delta) -> bool:
-        """Whether the pieces are new to it; from now on they are not."""
-        if delta.message_id in self.complete:
-            return False
-        if delta.message_id != self._message_id:
-            self._message_id, self._at = delta.message_id, (0, 0, 0)
-        place = (delta.attempt, delta.part, delta.n)
-        if place <= self._at:
-            return False
-        self._at = place
-        return True
-
-    def position_in(self, draft: Draft) -> tuple[int, int]:
-        """Up to where it has a streaming answer."""
-        attempt, part, n = self._at
-        same = (draft.message_id, draft.attempt) == (self._message_id, attempt)
-        return (part, n) if same else (0, 0)

@@ -33,7 +33,7 @@ from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
-from bestchat_server_ext.ports.bus import Lagged, Subscription
+from bestchat_server_ext.ports.bus import DraftWanted, Frame, Lagged
 from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Storage
 from bestchat_server_ext.ports.telemetry import TOOL_FAILED, Telemetry
 from bestchat_server_ext.services.context import ContextManager
@@ -133,12 +133,9 @@ class TurnRun:
 
     async def run(self, first: machine.Input) -> None:
         """Turn the wheel until there is nothing left to do here."""
-        stream = self._wheel.stream
-        control = await stream.bus.subscribe(control_topic(self.conversation_id))
-        self._spawn(self._listen(control))
+        self._spawn(self._listen())
         try:
             await self._feed(first)
-            await self._hear_missed()  # since the turn was stored, until we began to listen
             while not self._over:
                 if self._machine.turn.state == "waiting" and self._inbox.empty():
                     await self._let_go()
@@ -149,7 +146,6 @@ class TurnRun:
         except LeaseLost:
             _log.warning("BestChat: turn %s was taken over by another process", self.lease.turn_id)
         finally:
-            control.close()
             await self._stop_tasks()
 
     def stop(self) -> None:
@@ -202,15 +198,29 @@ class TurnRun:
     async def _cancelled(self) -> machine.Input:
         return machine.Cancelled(await self._stop_asking())
 
-    async def _listen(self, control: Subscription) -> None:
-        """Hear of approvals and of Stop, from whichever process they come."""
+    async def _listen(self) -> None:
+        """Hear of approvals, of Stop and of late readers, from whichever process they come."""
+        bus = self._wheel.stream.bus
         while True:
+            control = await bus.subscribe(control_topic(self.conversation_id))
+            self.hear_missed()  # what was stored until we began to listen
             try:
-                for frame in await control.get():
-                    if isinstance(frame.item, Envelope):
-                        self._hear(frame.item)
+                while True:
+                    for frame in await control.get():
+                        await self._hear_frame(frame)
             except Lagged:
-                return
+                continue
+            finally:
+                control.close()
+
+    async def _hear_frame(self, frame: Frame) -> None:
+        match frame.item:
+            case Envelope():
+                self._hear(frame.item)
+            case DraftWanted():
+                await self._wheel.stream.tell_draft(frame.item)
+            case _:
+                pass
 
     def _hear(self, envelope: Envelope) -> None:
         if envelope.seq in self._heard:

@@ -56,6 +56,9 @@ CLOSE_SECONDS = 6.0
 """How long running turns may take to be closed: a little more than a write may have to wait."""
 REAP_SECONDS = 5.0
 """How often the leases of processes that have gone away are looked for."""
+LOOK_SECONDS = 0.8
+"""How often storage is asked for what other processes have written into conversations that are
+followed here: whoever looks twice before it counts has it within two seconds."""
 
 _TITLE_LENGTH = 80
 
@@ -79,10 +82,12 @@ class TurnService:
         return len(self._runs)
 
     def open(self) -> None:
-        """Begin to look after leases."""
+        """Begin to look after leases, and after what others write."""
+        look = self._wheel.stream.look_for_news
         self._keepers = [
             asyncio.create_task(self._every(KEEP_SECONDS, self._keep), name="bestchat-keep"),
             asyncio.create_task(self._every(REAP_SECONDS, self._reap), name="bestchat-reap"),
+            asyncio.create_task(self._every(LOOK_SECONDS, look), name="bestchat-look"),
         ]
 
     async def close(self) -> None:

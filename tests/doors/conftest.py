@@ -38,6 +38,7 @@ from bestchat_server_ext.core.messages import ToolResultPart
 from bestchat_server_ext.core.tokens import digest, new_token
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.dispatch.bindings import Services
+from bestchat_server_ext.ports.bus import Bus
 from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
@@ -178,12 +179,14 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             capacity: int = 1000,
             rules: Sequence[Any] = (),
             origin: int = 0,
+            bus: Bus | None = None,
             fallbacks: Fallbacks = Fallbacks(),  # noqa: B008  it is frozen
             others: Sequence[ProviderEntry] = (),
         ) -> House:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
-            stream = StreamService(database.storage, MemoryBus(capacity), MemoryCache(clock), clock)
+            bus = bus or MemoryBus(capacity)
+            stream = StreamService(database.storage, bus, MemoryCache(clock), clock)
             entries = [ProviderEntry("scripted", ScriptedProvider(scripts_dir, clock)), *others]
             providers = ProviderRegistry(entries, EnvSecrets({}), database.storage, "scripted/echo")
             tools = ToolExecutor([FunctionTools(functions)], rules)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bestchat_server_ext.adapters.bus_memory import MemoryBus
 from bestchat_server_ext.api import conversations
 from bestchat_server_ext.api.frames import CaughtUp, DraftPosition, ServerFrame, Snapshot
 from bestchat_server_ext.bootstrap import Application
@@ -20,8 +21,9 @@ from bestchat_server_ext.core.conversation import ConversationState, create, red
 from bestchat_server_ext.core.errors import NotAuthenticated, NotFound, Unavailable
 from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.messages import ReasoningPart, TextPart
-from bestchat_server_ext.services import stream
+from bestchat_server_ext.services import stream, turns
 from bestchat_server_ext.services.draft import BATCH_SECONDS
+from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.script import Action, Call, Say, Think, Wait
 from bestchat_server_ext.web import socket as web_socket
 
@@ -378,6 +380,66 @@ class TestSlowReaders:
                 reader.take(await anext(following))
             await finishing
         assert reader.state == await talk.state()
+
+
+class TestOtherProcesses:
+    """Two houses on one file; with one bus where it reaches both, else with one each."""
+
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_an_answer_of_another_process_is_read_without_a_hole(
+        self, build: Build, begin: Begin, script: Write, seed: int
+    ) -> None:
+        clock, bus = ManualClock(), MemoryBus()
+        there = await build(add, clock=clock, bus=bus, origin=1)
+        here = await build(clock=clock, bus=bus, origin=2)
+        steps = (
+            (*stream_of(TEXT, seed), Call("add", {"a": 1, "b": 1})),
+            tuple(stream_of(TEXT[::-1], seed + 100)),
+        )
+        talk = await begin(InProcessClient(there.application))
+        reader, dice = Reader(talk.id), random.Random(seed)
+
+        async def read_with_breaks() -> None:
+            client = InProcessClient(here.application)
+            while not reader.ended:
+                await reader.read(client, frames=dice.randint(3, 12))
+
+        await talk.ask(script("odd", *steps), attended=False)
+        reading = asyncio.create_task(read_with_breaks())
+        await let_go_by(there, reading)
+        await reading
+        assert reader.state == await talk.state()
+        assert any(len(heard) > 1 for heard, _ in reader.answers), "it was streamed in parts"
+
+    async def test_a_late_reader_does_not_wait_for_the_next_piece(
+        self, build: Build, begin: Begin, script: Write
+    ) -> None:
+        bus = MemoryBus()
+        there, here = await build(bus=bus, origin=1), await build(bus=bus, origin=2)
+        talk = await begin(InProcessClient(there.application))
+        ticket = await talk.ask(script("slow", (Say("So far."), FOREVER)))
+        await talk.until_text("So far.")
+        await talk.seen_by(InProcessClient(here.application)).until_text("So far.")
+        await talk.cancel(ticket.turn_id)
+
+    async def test_what_another_process_wrote_is_seen_without_a_bus(
+        self, open_here: Open, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(turns, "LOOK_SECONDS", 0.02)
+        talk = await begin(InProcessClient(await open_here()))
+        reader = InProcessClient(await open_here()).follow(talk.id)
+        async with aclosing(reader):
+            assert isinstance(await anext(reader), Snapshot)
+            assert isinstance(await anext(reader), CaughtUp)
+            rename = conversations.RenameConversation(talk.id, "Elsewhere")
+            await talk.client.call(conversations.rename, rename)
+            renamed = await anext(reader)
+            assert isinstance(renamed, ev.Envelope)
+            assert renamed.event == ev.ConversationRenamed("Elsewhere")
+            assert isinstance(await anext(reader), CaughtUp)
+            await talk.client.call(conversations.delete, conversations.DeleteConversation(talk.id))
+            with pytest.raises(NotFound):
+                await anext(reader)
 
 
 class TestEnds:

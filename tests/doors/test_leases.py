@@ -200,7 +200,7 @@ class TestLostOwners:
         await one.turns._renew()  # a second has gone by
         other.clock.advance(LEASE_SECONDS - 0.1)
         other.turns.open()
-        await other.clock.until_sleeping(2)  # it has looked once
+        await other.clock.until_sleeping(3)  # it has looked once
         assert (await talk.turn(ticket.turn_id)).state == "running"
         other.clock.advance(turns.REAP_SECONDS)
         elsewhere = talk.seen_by(InProcessClient(other.application))
@@ -233,10 +233,10 @@ class TestLostOwners:
         await talk.ask(script("slow", (Say("kept "), FOREVER, Say("and the rest"))))
         await talk.until_text("kept ")
         house.turns.open()
-        await house.clock.until_sleeping(4)  # the model, its pump, and both keepers
+        await house.clock.until_sleeping(5)  # the model, its pump, and the keepers
         for _ in range(7):
             house.clock.advance(0.7)
-            await house.clock.until_sleeping(3)  # the pump has nothing to do
+            await house.clock.until_sleeping(4)  # the pump has nothing to do
         # It is reaping that wakes up first now.
         house.clock.advance(3600)
         seen = await talk.until(ev.TurnFinished, ev.TurnInterrupted)
