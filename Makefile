@@ -50,7 +50,7 @@ run: $(VENV)/installed
 test: test-python test-web
 
 test-python: $(VENV)/installed labextension/node_modules/installed
-	@scripts/ensure chromium postgres
+	@scripts/ensure chromium postgres redis
 	@$(BIN)/python -m pytest
 
 test-web: labextension/node_modules/installed

@@ -9,7 +9,7 @@ import pytest
 
 from bestchat_server_ext.core.events import Delta
 from bestchat_server_ext.core.ids import ConversationId, MessageId, TurnId
-from bestchat_server_ext.ports.bus import Bus, Frame, Lagged, Subscription
+from bestchat_server_ext.ports.bus import Bus, DraftWanted, Frame, Lagged, Subscription
 
 _SECONDS = 5.0
 """How long a frame may take; far beyond what any bus needs."""
@@ -46,6 +46,19 @@ class BusSuite:
         await bus.publish("topic", _frames("a", "b"))
         await bus.publish("topic", _frames("c"))
         assert await _hear(subscription, 3) == ["a", "b", "c"]
+
+    async def test_a_frame_arrives_as_it_was(self, bus: Bus) -> None:
+        """Item and JSON: nothing is changed on the way, nothing is left out."""
+        key = ConversationId("01980000-0000-7000-8000-000000000000")
+        sent = [*_frames("e\u0301 👩‍👩‍👧 \x00"), Frame(DraftWanted(key, MessageId(key), 1, 2, 3))]
+        subscription = await bus.subscribe("topic")
+        await bus.publish("topic", sent)
+        heard: list[Frame] = []
+        while len(heard) < len(sent):
+            heard += await asyncio.wait_for(subscription.get(), _SECONDS)
+        assert [(frame.item, frame.json) for frame in heard] == [
+            (frame.item, frame.json) for frame in sent
+        ]
 
     async def test_everybody_hears_everything_of_a_topic(self, bus: Bus) -> None:
         """Listeners do not take frames away from each other."""

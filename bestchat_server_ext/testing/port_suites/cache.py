@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from bestchat_server_ext.ports.cache import Cache
@@ -38,6 +39,20 @@ class CacheSuite:
         await cache.put("key", 1, b"old", seconds=60)
         assert await cache.get("key", 2) == b"new"
         assert await cache.get("key", 1) is None
+
+    async def test_of_many_versions_the_newest_stays(self, cache: Cache) -> None:
+        """In whichever order they are put, also all at once."""
+        versions = [3, 9, 1, 7, 10, 2, 8]
+        puts = (cache.put("key", n, str(n).encode(), seconds=60) for n in versions)
+        await asyncio.gather(*puts)
+        found = {n: await cache.get("key", n) for n in versions}
+        assert {n: value for n, value in found.items() if value is not None} == {10: b"10"}
+
+    async def test_any_bytes_can_be_kept(self, cache: Cache) -> None:
+        """A cache does not look into values."""
+        value = bytes(range(256)) * 40
+        await cache.put("key/with: all [sorts] of {signs}", 2**53 - 1, value, seconds=60)
+        assert await cache.get("key/with: all [sorts] of {signs}", 2**53 - 1) == value
 
     async def test_the_same_version_can_be_put_again(self, cache: Cache) -> None:
         """Its time begins anew and its value is the later one."""

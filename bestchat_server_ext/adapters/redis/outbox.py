@@ -1,0 +1,86 @@
+"""What this process tells the others: published soon, in order, and waited for by nobody.
+
+The queue has an end. Where it is full, or Redis is away, everything in it is given up, and the
+topics it was about are told so as soon as Redis takes something again: their readers look into
+storage then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from bestchat_server_ext.adapters.redis.payload import pack
+from bestchat_server_ext.adapters.redis.server import TROUBLE, RedisServer
+from bestchat_server_ext.ports.bus import Frame
+
+CAPACITY = 10_000
+"""Publications that wait, before all are given up."""
+
+TOGETHER = 200
+"""Publications that go out in one go."""
+
+
+class Outbox:
+    """The publications of one process on their way."""
+
+    def __init__(self, server: RedisServer, mark: bytes, capacity: int = CAPACITY) -> None:
+        """Publish on a server as somebody, with at most `capacity` publications waiting."""
+        self._server = server
+        self._mark = mark
+        self._capacity = capacity
+        self._queue: deque[tuple[str, Sequence[Frame]]] = deque()
+        self._lost: set[str] = set()
+        self._broken = False
+        self._news = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        """How many publications wait."""
+        return len(self._queue)
+
+    def put(self, topic: str, frames: Sequence[Frame]) -> None:
+        """Have frames published."""
+        if self._broken or len(self._queue) >= self._capacity:
+            self._give_up([topic])
+        else:
+            self._queue.append((topic, frames))
+        self._empty.clear()
+        self._news.set()
+
+    def _give_up(self, topics: Sequence[str]) -> None:
+        """What follows a loss must not come before the word of it, so that all of it is lost."""
+        self._lost.update(topics, (topic for topic, _ in self._queue))
+        self._queue.clear()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        failed = 0
+        while True:
+            await self._news.wait()
+            lost, self._lost = self._lost, set()
+            taken = [self._queue.popleft() for _ in range(min(TOGETHER, len(self._queue)))]
+            try:
+                await self._publish([*((topic, ()) for topic in lost), *taken])
+            except TROUBLE as error:
+                failed, self._broken = failed + 1, True
+                self._give_up([*lost, *(topic for topic, _ in taken)])
+                self._server.note(error)
+                await self._server.pause(failed)
+            else:
+                failed, self._broken = 0, False
+                if not self._queue and not self._lost:
+                    self._news.clear()
+                    self._empty.set()
+
+    async def _publish(self, publications: Sequence[tuple[str, Sequence[Frame]]]) -> None:
+        pipeline = self._server.client.pipeline(transaction=False)
+        for topic, frames in publications:
+            pipeline.publish(self._server.key(topic), pack(self._mark, frames))
+        await pipeline.execute()
+
+    async def sent(self) -> None:
+        """Wait until nothing waits any more."""
+        await self._empty.wait()
