@@ -30,6 +30,9 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """Turns that run in this process."""
     database: str = ""
     """What the database is called, without a password."""
+    redis: str = ""
+    """`ok` where several servers tell each other what happens, else what is wrong; empty where no
+    Redis is configured."""
     notices: tuple[str, ...] = ()
     """What a person should know about it, one sentence each."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from bestchat_server_ext.bootstrap.keys import build_provider_settings
 from bestchat_server_ext.bootstrap.observers import observers
 from bestchat_server_ext.bootstrap.plugins import open_catalog
 from bestchat_server_ext.bootstrap.providers import key_names, providers
+from bestchat_server_ext.bootstrap.sharing import open_shared
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import Disabled, NotInstalled
 from bestchat_server_ext.core.failover import Fallbacks
@@ -53,9 +54,17 @@ class Application:
     """All services of one process, behind one dispatcher."""
 
     def __init__(
-        self, services: Services, database: Database, telemetry: Telemetry | None = None
+        self,
+        services: Services,
+        database: Database,
+        telemetry: Telemetry | None = None,
+        leave: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Own these services, the database beneath them, and those who observe."""
+        """Own these services, the database beneath them, and those who observe.
+
+        `leave` lets go of what this process shares with others.
+        """
+        self._leave = leave
         self._services = services
         self._database = database
         self.telemetry = telemetry or FanOut()
@@ -87,6 +96,8 @@ class Application:
         async with AsyncExitStack() as last_first:
             last_first.push_async_callback(self.telemetry.close)
             last_first.push_async_callback(self._database.close)
+            if self._leave is not None:
+                last_first.push_async_callback(self._leave)
             last_first.push_async_callback(self._services.providers.close)
             last_first.push_async_callback(self._services.usage.close)
             last_first.push_async_callback(self._services.turns.close)
@@ -139,12 +150,11 @@ async def _assemble(
 ) -> Application:
     """Put services around an open database, and set them going."""
     settings = loaded.settings
-    from bestchat_server_ext.adapters.bus_memory import MemoryBus
-    from bestchat_server_ext.adapters.cache_memory import MemoryCache
     from bestchat_server_ext.adapters.clock_system import SystemClock
 
     clock = SystemClock()
-    bus, cache = MemoryBus(), MemoryCache(clock)
+    shared = await open_shared(settings, database, clock)
+    bus, cache = shared.bus, shared.cache
     stream = StreamService(database.storage, bus, cache, clock)
     usage = UsageService(database.usage, clock)
     registry, stored = await _registry(settings, environ, database, clock, cache, serves=serves)
@@ -169,12 +179,14 @@ async def _assemble(
         usage=usage,
         provider_settings=stored,
         trial=ProviderTrial(registry, stored, clock, usage=usage),
+        redis=shared.state,
         options=loaded.options(),
         database=database.label,
         notices=database.notices,
     )
+    shared.open()
     services.turns.open()
-    return Application(services, database, telemetry)
+    return Application(services, database, telemetry, shared.close)
 
 
 async def _registry(

@@ -13,12 +13,12 @@ from bestchat_server_ext.ports.telemetry import Telemetry
 from bestchat_server_ext.services.telemetry import FanOut
 
 if TYPE_CHECKING:
-    from bestchat_server_ext.adapters.bus_memory import MemoryBus
     from bestchat_server_ext.adapters.metrics_prometheus import PrometheusMetrics
+    from bestchat_server_ext.bootstrap.sharing import CountedBus
 
 
 async def observers(
-    environ: Mapping[str, str], clock: Clock, bus: MemoryBus, *, serves: bool
+    environ: Mapping[str, str], clock: Clock, bus: CountedBus, *, serves: bool
 ) -> Telemetry:
     """Whoever is to be told what happens: in a kernel nobody but the log, which is silent there."""
     from bestchat_server_ext.adapters.telemetry_log import TelemetryLog
@@ -41,7 +41,7 @@ def _traced(environ: Mapping[str, str]) -> bool:
     return asked_for and find_spec("opentelemetry") is not None
 
 
-def _metrics(clock: Clock, bus: MemoryBus) -> PrometheusMetrics:
+def _metrics(clock: Clock, bus: CountedBus) -> PrometheusMetrics:
     from bestchat_server_ext.adapters.metrics_prometheus import PrometheusMetrics
 
     return PrometheusMetrics(clock, {"bus": lambda: bus.waiting})

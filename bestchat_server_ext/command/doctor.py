@@ -20,7 +20,8 @@ def add_parser(topics: Topics) -> None:
         help="look at everything, and print a report to paste",
         description="Look at versions, configuration, database and server, and print a report to "
         "paste into a question or an issue. It holds no keys, tokens or passwords. Nothing is "
-        "changed; nobody is called but the database and the server that BESTCHAT_URL names.",
+        "changed; nobody is called but the database, Redis and the server that BESTCHAT_URL "
+        "names.",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=_run)
@@ -40,7 +41,8 @@ def report(environ: Mapping[str, str]) -> Report:
 
     here = setup.Setup.of(environ)
     redaction = Redaction(environ)
-    redaction.add_address(here.database_address)
+    for address in here.addresses:
+        redaction.add_address(address)
     checks: dict[str, Check] = {
         "Versions": machine.versions,
         "Extras": machine.extras,
@@ -48,6 +50,7 @@ def report(environ: Mapping[str, str]) -> Report:
         "Configuration files": lambda: setup.files(here),
         "Options": lambda: setup.options(here),
         "Database": lambda: setup.database(here),
+        "Redis": lambda: setup.redis(here),
         "Keys": lambda: keys.check(here),
         "Models": lambda: setup.models(here),
         "Network": lambda: setup.network(environ),

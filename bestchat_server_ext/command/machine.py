@@ -30,12 +30,13 @@ _LIBRARIES = (
     "sqlalchemy",
     "alembic",
     "asyncpg",
+    "redis",
     "xllamacpp",
 )
 
 _EXTRAS = {
     "lab": "BestChat inside Jupyter Server, and in kernels without one",
-    "team": "conversations on PostgreSQL",
+    "team": "conversations on PostgreSQL, several servers through Redis",
     "local": "the embedded demo model",
 }
 

@@ -57,11 +57,12 @@ class Setup:
         return self.found
 
     @property
-    def database_address(self) -> str:
-        """The address of the database, with its password."""
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of database and Redis, with their passwords."""
         if isinstance(self.found, ChatError):
-            return ""
-        return self.found.settings.database_url.get_secret_value()
+            return ()
+        settings = self.found.settings
+        return settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
 
 
 def files(here: Setup) -> Iterator[Finding]:
@@ -143,6 +144,22 @@ def _was_read(report: DatabaseReport) -> bool:
     """Whether anything is known of what is in it, be it that there is nothing."""
     empty = report.integrity == ("ok" if report.kind == "sqlite" else "")
     return bool(report.revision) or empty
+
+
+def redis(here: Setup) -> Iterator[Finding]:
+    """Whether several servers could tell each other what happens."""
+    from bestchat_server_ext.bootstrap import sharing
+
+    settings = here.loaded.settings
+    if not settings.redis_url:
+        yield ok("There is none: fine for one server. Several see each other's writes late.")
+        return
+    report = sharing.inspect_redis(settings)
+    yield ok(report.label)
+    if report.trouble:
+        yield problem(report.trouble, "See whether it runs, and check `redis_url`.")
+    else:
+        yield ok(f"It answers, and is version {report.version}.")
 
 
 def models(here: Setup) -> Iterator[Finding]:

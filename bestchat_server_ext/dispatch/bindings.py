@@ -53,10 +53,17 @@ class Services:
     usage: UsageService
     provider_settings: ProviderSettingsService
     trial: ProviderTrial
+    redis: Callable[[], str] = str
+    """`ok`, what is wrong with Redis, or nothing where there is none."""
     options: tuple[system.Option, ...] = ()
     database: str = ""
     notices: tuple[str, ...] = ()
 
+
+_WITHOUT_REDIS = (
+    "Until it is back, what other servers do is seen up to two seconds later, and their answers as "
+    "a whole; nothing is lost."
+)
 
 Body = Callable[[Any, Any], Awaitable[msgspec.Struct]]
 """Takes the caller and the request. The dispatcher lets nobody in without a credential, except
@@ -202,6 +209,7 @@ class Bindings:
     async def _health(self, caller: Caller | None, _: system.GetHealth) -> msgspec.Struct:
         if caller is None:
             return system.Health(alive=True, protocol=PROTOCOL)
+        redis = self._services.redis()
         return system.Health(
             alive=True,
             protocol=PROTOCOL,
@@ -209,7 +217,12 @@ class Bindings:
             storage="ok",
             running_turns=self._services.turns.running,
             database=self._services.database,
-            notices=(*self._services.notices, *self._services.provider_settings.notices()),
+            redis=redis,
+            notices=(
+                *self._services.notices,
+                *self._services.provider_settings.notices(),
+                *([f"{redis} {_WITHOUT_REDIS}"] if redis not in {"", "ok"} else []),
+            ),
         )
 
     async def _whoami(self, caller: Caller, _: system.WhoAmI) -> msgspec.Struct:

@@ -50,6 +50,7 @@ class SecretAddress(Secret[str]):
         return f"{type(self).__name__}({self._display()!r})"
 
 
+_REDIS = frozenset({"redis", "rediss", "unix"})
 _POSTGRES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
 
 # What is said about a bad value never repeats it: there may be a password in it.
@@ -60,6 +61,14 @@ def _database(address: SecretAddress) -> SecretAddress:
     scheme, separator, _ = address.get_secret_value().partition("://")
     if address and not (separator and scheme in _POSTGRES):
         raise ValueError("it is no address of the form postgresql://user:password@host/database")
+    return address
+
+
+def _redis(address: SecretAddress) -> SecretAddress:
+    """Only the kind is looked at: the rest is for those who go there."""
+    scheme, separator, place = address.get_secret_value().partition("://")
+    if address and not (separator and place and scheme in _REDIS):
+        raise ValueError("it is no address of the form redis://user:password@host:6379/0")
     return address
 
 
@@ -142,6 +151,14 @@ class Settings(BaseModel):
     database_pool_size: Annotated[
         int, Field(ge=1, le=1000, description="Most connections to PostgreSQL at a time.")
     ] = 10
+    redis_url: Annotated[
+        SecretAddress,
+        AfterValidator(_redis),
+        Field(
+            description="Redis through which several servers on one database tell each other what "
+            "happens, as redis://user:password@host:6379/0."
+        ),
+    ] = SecretAddress("")
     default_model: Annotated[
         str,
         Field(description="Model reference of the model that answers when none is named."),

@@ -230,6 +230,7 @@ class BestChat(ExtensionApp):
         config=True
     )
     database_pool_size = AnyTrait(help="Connections to PostgreSQL.").tag(config=True)
+    redis_url = AnyTrait(help="Redis that several servers share.").tag(config=True)
     default_model = AnyTrait(help="Model that answers when none is named.").tag(config=True)
     fallback_models = AnyTrait(help="Models that stand in for one that is down.").tag(config=True)
     fallback_models_overflow = AnyTrait(help="Those for what is too long.").tag(config=True)

@@ -27,6 +27,7 @@ TITLES = [
     "Configuration files",
     "Options",
     "Database",
+    "Redis",
     "Keys",
     "Models",
     "Network",
@@ -78,12 +79,13 @@ def test_no_secret_leaves(
     """Neither from the environment, nor from a file, nor by way of an error's text."""
     canaries = {
         name: f"canary-{name.lower()}-x7"
-        for name in ("KEY", "OTHER", "TOKEN", "DB", "PROXY", "URL")
+        for name in ("KEY", "OTHER", "TOKEN", "DB", "REDIS", "PROXY", "URL")
     }
     (config / "bestchat_config.py").write_text(
         f"c.BestChat.database_url = 'postgresql://ada:{canaries['DB']}@127.0.0.1:1/chat'"
     )
     given = {
+        "BESTCHAT_REDIS_URL": f"redis://ada:{canaries['REDIS']}@127.0.0.1:1/0",
         "OPENAI_API_KEY": canaries["KEY"],
         "ANTHROPIC_API_KEY": canaries["OTHER"],
         "BESTCHAT_TOKEN": canaries["TOKEN"],
@@ -98,7 +100,7 @@ def test_no_secret_leaves(
     assert [name for name, canary in canaries.items() if canary in said.out] == []
     for part in ("OPENAI_API_KEY: set", "postgresql://ada:***@127.0.0.1:1/chat", "proxy.invalid"):
         assert part in said.out
-    assert "cannot be reached" in said.out
+    assert "It cannot be reached." in said.out
 
 
 def test_as_json(
@@ -190,6 +192,16 @@ def test_a_postgresql_that_does_not_answer(environ: dict[str, str]) -> None:
     findings = found(environ, "Database")
     assert problems(findings) == ["It cannot be reached."]
     assert "secret-word" not in texts(findings)
+
+
+def test_a_redis_that_does_not_answer(environ: dict[str, str]) -> None:
+    environ["BESTCHAT_REDIS_URL"] = "redis://ada:secret-word@127.0.0.1:1/0"
+    findings = found(environ, "Redis")
+    assert problems(findings) == ["It cannot be reached."]
+    assert "127.0.0.1:1" in texts(findings)
+    assert "secret-word" not in texts(findings)
+    environ["BESTCHAT_REDIS_URL"] = "redis://127.0.0.1:1/0?no_such_option=1"
+    assert problems(found(environ, "Redis")) == ["`redis_url` cannot be read."]
 
 
 def test_providers_by_the_names_of_their_variables(environ: dict[str, str]) -> None:

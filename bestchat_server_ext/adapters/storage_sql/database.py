@@ -23,6 +23,8 @@ class Database:
         close: lets go of all connections. May be called twice; whoever uses the database
             afterwards gets `Unavailable`.
         label: what it is called in front of people; never with a password in it.
+        identity: the same for everybody who has opened this database, and for nobody else,
+            however they have come here.
         notices: what a person should know about it, one sentence each.
     """
 
@@ -32,4 +34,5 @@ class Database:
     usage: UsageStore
     close: Callable[[], Awaitable[None]]
     label: str = ""
+    identity: str = ""
     notices: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -78,6 +79,7 @@ async def open_sqlite(path: Path, *, find: FindMount = find_mount) -> Database:
         SqlUsageStore(connections),
         connections.close,
         label=str(path),
+        identity=f"{platform.node()}:{resolved(path)}",
         notices=prepared.notices,
     )
 

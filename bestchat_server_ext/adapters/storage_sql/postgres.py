@@ -284,6 +284,7 @@ async def open_postgres(
     try:
         _require_fit(await connections.read(revision_of, address.label), address.label)
         ahead = await connections.read(clock_difference, now)
+        identity = await connections.read(identity_of, address.label)
     except BaseException:
         await connections.close()
         raise
@@ -294,8 +295,25 @@ async def open_postgres(
         SqlUsageStore(connections),
         connections.close,
         address.label,
+        identity,
         clock_notices(address.label, ahead),
     )
+
+
+def identity_of(connection: Connection, label: str) -> str:
+    """What tells this database from all others: cluster and number within it.
+
+    Hosts go by several names, and databases by the same one. Where a provider does not let us see
+    which cluster it is, the name has to do.
+    """
+    allowed = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')"
+    if not connection.execute(text(allowed)).scalar():
+        return label
+    query = (
+        "SELECT system_identifier || ':' || oid FROM pg_control_system(), pg_database"
+        " WHERE datname = current_database()"
+    )
+    return str(connection.execute(text(query)).scalar_one())
 
 
 def revision_of(connection: Connection, label: str) -> str:

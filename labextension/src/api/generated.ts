@@ -1042,6 +1042,12 @@ export interface components {
             /** @description The protocol that it speaks. */
             protocol: number;
             /**
+             * @description `ok` where several servers tell each other what happens, else what is wrong; empty where no
+             *     Redis is configured.
+             * @default
+             */
+            redis?: string;
+            /**
              * @description Turns that run in this process.
              * @default 0
              */

@@ -126,6 +126,9 @@ def test_folders_are_whole_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     [
         ("database_url", f"mysql://ada:{PASSWORD}@db/chat"),
         ("database_url", f"ada:{PASSWORD}@db/chat"),
+        ("redis_url", f"http://ada:{PASSWORD}@redis:6379/0"),
+        ("redis_url", f"ada:{PASSWORD}@redis"),
+        ("redis_url", "redis://"),
         ("database_pool_size", "0"),
         ("step_limit", "many"),
         ("server_url", "here:8888"),
@@ -223,12 +226,14 @@ def test_a_folder_in_the_place_of_a_file_is_passed_over(folders: list[Path]) -> 
 # What people see.
 
 
-def test_the_password_of_the_database_is_shown_nowhere(write: Write) -> None:
-    write(f"c.BestChat.database_url = {ADDRESS!r}")
+def test_the_passwords_of_database_and_redis_are_shown_nowhere(write: Write) -> None:
+    redis = f"rediss://ada:{PASSWORD}@redis.example.org/0"
+    write(f"c.BestChat.database_url = {ADDRESS!r}; c.BestChat.redis_url = {redis!r}")
     loaded = load_with_origins({})
     assert loaded.settings.database_url.get_secret_value() == ADDRESS
     shown = {option.name: option.value for option in loaded.options()}
     assert shown["database_url"] == "postgresql://ada:***@db.example.org/chat?…"
+    assert shown["redis_url"] == "rediss://ada:***@redis.example.org/0"
     everything = f"{loaded} {loaded!r} {loaded.options()} {loaded.settings.model_dump_json()}"
     assert PASSWORD not in everything + str(loaded.settings.database_url)
 
