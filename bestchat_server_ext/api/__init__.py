@@ -9,6 +9,7 @@ types.
     decoding                        JSON from outside -> a value, or what is wrong with it and where
     error_body                      what an HTTP answer says when something went wrong
     frames                          what travels on the WebSocket
+    closing                         why a WebSocket is closed, and whether to come back
     catalog                         all procedures, in order
     openapi                         the catalog as an OpenAPI 3.1 document
     schemas                         models as JSON Schema, with their docstrings as descriptions

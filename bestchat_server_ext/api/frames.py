@@ -16,6 +16,12 @@ from bestchat_server_ext.core.errors import ErrorInfo
 from bestchat_server_ext.core.events import Delta, Envelope
 from bestchat_server_ext.core.ids import ConversationId, MessageId
 
+HEARTBEAT_SECONDS = 20.0
+"""Time between a server's heartbeats: well below the 60 s after which proxies drop silent lines."""
+
+SILENT_BEATS = 3
+"""Heartbeats that a client may miss before it takes the server for gone."""
+
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
@@ -60,7 +66,10 @@ class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe", forbid_unknown
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping", forbid_unknown_fields=True):
-    """Ask for a heartbeat now, to learn whether the line still works."""
+    """Ask for a heartbeat now, to learn whether the line still works.
+
+    Several that come together may be answered by one heartbeat.
+    """
 
 
 ClientFrame = Hello | Subscribe | Unsubscribe | Ping
@@ -73,6 +82,8 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     """The protocol that the server speaks."""
     version: str
     """The server's version."""
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    """Time between its heartbeats. A server that says nothing for three of them is gone."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):

@@ -59,6 +59,7 @@ class Application:
         database: Database,
         telemetry: Telemetry | None = None,
         leave: Callable[[], Awaitable[None]] | None = None,
+        max_sockets: int = 64,
     ) -> None:
         """Own these services, the database beneath them, and those who observe.
 
@@ -68,6 +69,8 @@ class Application:
         self._services = services
         self._database = database
         self.telemetry = telemetry or FanOut()
+        self.max_sockets = max_sockets
+        """WebSockets that one owner may have open."""
         self.dispatcher = Dispatcher(services)
 
     @property
@@ -186,7 +189,7 @@ async def _assemble(
     )
     shared.open()
     services.turns.open()
-    return Application(services, database, telemetry, shared.close)
+    return Application(services, database, telemetry, shared.close, settings.max_sockets)
 
 
 async def _registry(

@@ -6,10 +6,9 @@ import asyncio
 import io
 import random
 import ssl
-import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -18,21 +17,26 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import msgspec
 
+from bestchat_server_ext.api import closing
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
+    HEARTBEAT_SECONDS,
+    SILENT_BEATS,
     CaughtUp,
     ClientFrame,
     DraftPosition,
-    Heartbeat,
     Hello,
+    Ping,
     Problem,
     ServerFrame,
     Snapshot,
-    Subscribe,
+    Welcome,
 )
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
 from bestchat_server_ext.client import address
 from bestchat_server_ext.client.base import encode_request
+from bestchat_server_ext.client.position import Position
+from bestchat_server_ext.client.retry import RealTime, Retry, Waiting
 from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
@@ -41,18 +45,19 @@ from bestchat_server_ext.core.errors import (
     Unavailable,
     from_info,
 )
-from bestchat_server_ext.core.events import AttemptFailed, ConversationDeleted, Delta, Envelope
 from bestchat_server_ext.core.ids import ConversationId
 
 Request = TypeVar("Request", bound=msgspec.Struct)
 Response = TypeVar("Response", bound=msgspec.Struct)
 
-RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
-"""Pauses between attempts to come back to a lost WebSocket, the last one again and again; each
-is jittered."""
-
 AWAY_SECONDS = 300.0
 """How long a server may stay away: a laptop changes its network, a hub restarts its proxy."""
+
+LEAST_PATIENCE = 5.0
+"""Seconds of silence that every server is granted, however often it says that its heart beats."""
+
+CLOSE_SECONDS = 1.0
+"""How long a closed line may take to be closed on the other side as well."""
 
 
 class _Proxy(NamedTuple):
@@ -68,10 +73,19 @@ _frames: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 class RemoteClient:
     """Speaks to one server with one token."""
 
-    def __init__(self, url: str, token: str, *, away_seconds: float = AWAY_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        away_seconds: float = AWAY_SECONDS,
+        clock: Waiting | None = None,
+        dice: random.Random | None = None,
+    ) -> None:
         """Know a server: `url` is its base URL, `bestchat/api/` comes behind it.
 
-        While following, it is given up once it has stayed away for `away_seconds`.
+        While following, it is given up once it has stayed away for `away_seconds`; `clock` and
+        `dice` decide the pauses between attempts to come back.
 
         Must be used on one event loop only. The environment's proxies are honoured, except on
         the way to this very machine, and so are its certificates (SSL_CERT_FILE, SSL_CERT_DIR).
@@ -89,6 +103,8 @@ class RemoteClient:
         self._root = self._address.root
         self._token = token
         self._away_seconds = away_seconds
+        self._clock = clock or RealTime()
+        self._dice = dice or random.Random()  # noqa: S311  the pauses are no secret
         self._session: aiohttp.ClientSession | None = None
         self._proxy = _Proxy()
 
@@ -216,66 +232,122 @@ class RemoteClient:
             ChatError: the server ended the subscription.
             Unavailable: the server stayed away.
         """
-        position = _Position(after, draft)
-        failures, away_since = 0, None
+        position = Position(after, draft)
+        retry = Retry(self._away_seconds, self._clock, self._dice)
         while True:
             try:
                 async with aclosing(self._listen(conversation_id, position)) as frames:
                     async for frame in frames:
-                        if isinstance(frame, CaughtUp):
-                            failures, away_since = 0, None
+                        if not isinstance(frame, Snapshot):  # which may be the same as before
+                            retry.reset()
                         yield frame
                         if position.over:
                             return
-            except aiohttp.WSServerHandshakeError as error:
-                if error.status < 500:  # noqa: PLR2004  HTTP statuses name themselves
-                    raise self._refused(error.status) from error
-                lost: BaseException = error
-            except (aiohttp.ClientConnectorCertificateError, ValueError) as error:
-                raise self._unreachable(error) from error  # time does not mend it
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                lost = error
-            else:
-                lost = ConnectionError("the server closed the WebSocket")
-            away_since = away_since or time.monotonic()
-            if time.monotonic() - away_since > self._away_seconds:
-                raise self._unreachable(lost) from lost
-            pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            failures += 1
+            except (ChatError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                lost = self._judged(error, position)
+                if not await retry.pause():
+                    raise lost from error
+
+    def _judged(self, error: Exception, position: Position) -> ChatError:
+        """What a failure is to whoever follows, in case the server stays away.
+
+        Raises:
+            ChatError: time does not mend it.
+        """
+        match error:
+            case ChatError():
+                # Whoever has followed before may find its own dead lines counted for a while.
+                if position.seq is not None and error.info.kind in {"unavailable", "limited"}:
+                    return error
+                raise error
+            case aiohttp.WSServerHandshakeError(status=status) if status < 500:  # noqa: PLR2004  HTTP statuses name themselves
+                raise self._refused(status) from error
+            case aiohttp.ClientConnectorCertificateError() | ValueError():
+                raise self._unreachable(error) from error
+        return self._unreachable(error)
 
     async def _listen(
-        self, conversation_id: ConversationId, position: _Position
+        self, conversation_id: ConversationId, position: Position
     ) -> AsyncGenerator[ServerFrame, None]:
-        """One WebSocket, from connecting to losing it."""
-        session = self._open()
-        async with session.ws_connect(
-            self._root + "events", heartbeat=30, max_msg_size=0, **self._proxy._asdict()
-        ) as socket:
-            await _send(socket, Hello(PROTOCOL))
-            await _send(socket, position.subscription(conversation_id))
+        """One WebSocket, from connecting to losing it.
+
+        Raises:
+            ChatError: the server ended the subscription, or closed the line for good.
+            OSError: it is lost, and that may pass.
+        """
+        async with self._connected() as line:
+            await line.send(Hello(PROTOCOL))
+            await line.send(position.subscription(conversation_id))
             caught_up = False
-            async for message in socket:
-                if message.type is not aiohttp.WSMsgType.TEXT:
-                    return
-                frame = _read(message.data)
+            while True:
+                frame = await line.receive()
                 if isinstance(frame, Problem):
                     raise from_info(frame.error)
                 caught_up = caught_up or isinstance(frame, CaughtUp)
                 if frame is None:
                     continue
-                if isinstance(frame, Heartbeat):
-                    # Stored, and not told: another process wrote, or ours died in between. Or it
-                    # is gone, and then the server says so when it is asked again.
-                    newest = frame.seqs.get(conversation_id)
-                    stale = newest is None or newest > (position.seq or 0)
-                else:
-                    stale = not position.fits(frame)
+                stale = position.stale(frame, conversation_id)
                 if stale and caught_up:
                     caught_up = False
-                    await _send(socket, position.subscription(conversation_id))
+                    await line.send(position.subscription(conversation_id))
                 elif not stale and position.take(frame):
                     yield frame
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[_Line]:
+        """A WebSocket whose heart beats."""
+        async with self._open().ws_connect(
+            self._root + "events",
+            max_msg_size=0,
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+            **self._proxy._asdict(),
+        ) as socket:
+            line = _Line(socket)
+            beating = asyncio.create_task(line.beat(), name="bestchat-client-beat")
+            try:
+                yield line
+            finally:
+                beating.cancel()
+                await asyncio.wait([beating])
+
+
+class _Line:
+    """One WebSocket."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._beat_seconds = HEARTBEAT_SECONDS
+
+    async def send(self, frame: ClientFrame) -> None:
+        await self._socket.send_str(msgspec.json.encode(frame).decode())
+
+    async def receive(self) -> ServerFrame | None:
+        """The next frame; none for one that only a newer version knows.
+
+        Raises:
+            ChatError: the server closed the line for good.
+            OSError: the line is lost: it was closed, or the server has been silent for too long.
+        """
+        patience = max(SILENT_BEATS * self._beat_seconds, LEAST_PATIENCE)
+        try:
+            message = await self._socket.receive(patience)
+        except TimeoutError as error:
+            raise ConnectionError(f"nothing was heard for {patience:.0f} s") from error
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            if (refused := closing.refusal(self._socket.close_code)) is not None:
+                raise refused
+            raise ConnectionError("the server closed the WebSocket")
+        frame = _read(message.data)
+        if isinstance(frame, Welcome):
+            self._beat_seconds = frame.heartbeat_seconds
+        return frame
+
+    async def beat(self) -> None:
+        """Let the server hear that we live, also while nobody takes what it sends."""
+        with suppress(ConnectionError):  # whoever receives is told
+            while True:
+                await asyncio.sleep(self._beat_seconds)
+                await self.send(Ping())
 
 
 def _find_proxy(url: str) -> _Proxy:
@@ -313,10 +385,6 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-async def _send(socket: aiohttp.ClientWebSocketResponse, frame: ClientFrame) -> None:
-    await socket.send_str(msgspec.json.encode(frame).decode())
-
-
 def _read(text: str) -> ServerFrame | None:
     """A frame, or none for one of a kind that only a newer version knows."""
     try:
@@ -325,55 +393,3 @@ def _read(text: str) -> ServerFrame | None:
         return None
     except msgspec.DecodeError as error:
         raise InternalError("The server sent a frame that is not JSON.") from error
-
-
-class _Position:
-    """How far a reader has come."""
-
-    def __init__(self, seq: int | None, draft: DraftPosition | None) -> None:
-        self.seq = seq
-        self.draft = draft
-        self.over = False
-
-    def subscription(self, conversation_id: ConversationId) -> Subscribe:
-        """What to ask for to get everything beyond it."""
-        return Subscribe(conversation_id, self.seq, self.draft)
-
-    def fits(self, frame: ServerFrame) -> bool:
-        """Whether a delta is known to the reader, or continues what it has.
-
-        Otherwise pieces are missing, or it was made for an earlier subscription and overlaps.
-        """
-        if not isinstance(frame, Delta):
-            return True
-        have = self.draft
-        if have is None or have.message_id != frame.message_id or frame.part > have.part:
-            return frame.first == 1
-        if have.attempt != frame.attempt:
-            return frame.attempt < have.attempt or frame.first == 1
-        return frame.part < have.part or frame.n <= have.n or frame.first == have.n + 1
-
-    def take(self, frame: ServerFrame) -> bool:
-        """Go on to a frame; say whether it brings anything that the reader does not have."""
-        match frame:
-            case Snapshot(state=state):
-                self.seq, self.draft = state.conversation.seq, None
-            case Envelope(seq=seq, event=event):
-                if seq <= (self.seq or 0):
-                    return False
-                self.seq = seq
-                self.over = isinstance(event, ConversationDeleted)
-                if isinstance(event, AttemptFailed) and not event.kept:
-                    self.draft = None  # the answer begins anew
-            case Delta(message_id=message_id, part=part, n=n):
-                have = self.draft
-                known = have is not None and have.message_id == message_id
-                place = (frame.attempt, part, n)
-                if have is not None and known and place <= (have.attempt, have.part, have.n):
-                    return False
-                self.draft = DraftPosition(message_id, part, n, frame.attempt)
-            case CaughtUp():
-                pass
-            case _:
-                return False  # about the line, and not about the conversation
-        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from functools import cache
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.dispatch.bindings import Bindings, Services
 from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.ports.storage import ObjectKind
+from bestchat_server_ext.services.stream import OPEN
 
 _log = logging.getLogger(__name__)
 
@@ -72,9 +73,12 @@ class Dispatcher:
         return response
 
     async def subscribe(
-        self, caller: Caller | None, request: events.SubscribeEvents
+        self,
+        caller: Caller | None,
+        request: events.SubscribeEvents,
+        gate: AbstractAsyncContextManager[object] = OPEN,
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
-        """Follow a conversation until the reader stops.
+        """Follow a conversation until the reader stops; `gate` as in `StreamService.follow`.
 
         Raises:
             ChatError: as in `call`, also while following.
@@ -82,7 +86,7 @@ class Dispatcher:
         try:
             await self._admit(caller, events.subscribe, request)
             frames = self._services.stream.follow(
-                request.conversation_id, request.after, request.draft
+                request.conversation_id, request.after, request.draft, gate
             )
             async with aclosing(frames):
                 async for frame in frames:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 
 import msgspec
@@ -41,6 +42,10 @@ ASK_SECONDS = 1.0
 
 _STATES_AT_HAND = 32
 """Conversations whose state is kept decoded: those that somebody is speaking in."""
+
+
+OPEN: AbstractAsyncContextManager[object] = nullcontext()
+"""A gate that everybody may pass at any time."""
 
 
 def control_topic(conversation_id: ConversationId) -> str:
@@ -182,6 +187,7 @@ class StreamService:
         conversation_id: ConversationId,
         after: int | None = None,
         position: DraftPosition | None = None,
+        gate: AbstractAsyncContextManager[object] = OPEN,
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
         """Everything a reader lacks, then everything that comes, until it stops reading.
 
@@ -189,6 +195,8 @@ class StreamService:
             conversation_id: which conversation.
             after: number of the last event the reader has; none to begin with a snapshot.
             position: how much of the streaming answer the reader has.
+            gate: is held while what the reader lacks is read and passed on. A reader of many
+                conversations that gives one lock for all has one snapshot at a time to take.
 
         Raises:
             NotFound: there is no such conversation, or it was deleted while following.
@@ -200,8 +208,9 @@ class StreamService:
                 subscription = await self.bus.subscribe(conversation_id)
                 reader.lag = subscription.close
                 try:
-                    async for frame in self._catch_up(conversation_id, reader):
-                        yield frame
+                    async with gate:
+                        async for frame in self._catch_up(conversation_id, reader):
+                            yield frame
                     while True:
                         for live in await subscription.get():
                             async for frame in self._pass_on(live, reader):

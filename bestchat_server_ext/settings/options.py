@@ -14,6 +14,9 @@ from bestchat_server_ext.settings.masking import masked
 
 PREFIX = "BESTCHAT_"
 
+MAX_SOCKETS = 64
+"""WebSockets that one user may have open, unless configured otherwise."""
+
 
 def variable(name: str) -> str:
     """The variable of the environment that sets an option."""
@@ -214,6 +217,15 @@ class Settings(BaseModel):
             "derived from where the server listens."
         ),
     ] = ""
+    max_sockets: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="WebSockets that one user may have open at a time; each tab, notebook and "
+            "script that follows a conversation needs one.",
+        ),
+    ] = MAX_SOCKETS
     scripts_dir: Annotated[
         Folder | None,
         Field(

@@ -7,6 +7,7 @@ together     work that is done once for all who want it at the same time
 handler      what all HTTP handlers share: bodies up to a limit in, answers out
 http         one handler for all procedures, and two documents
 socket       the WebSocket: subscribe, resume, heartbeat
+lines        all open WebSockets: how many each owner has, which are of no use any more
 routes       paths -> handlers
 extension    the same handlers inside Jupyter Server; the only place that knows it
 activity     when somebody last used it, for those who stop what nobody uses

@@ -22,6 +22,7 @@ from bestchat_server_ext.core.errors import (
 )
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.tokens import PREFIX, well_formed
+from bestchat_server_ext.web.lines import Lines
 from bestchat_server_ext.web.together import Together
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Door:
         self._build = build
         self._check = check
         self._application: Application | None = None
+        self.lines = Lines()
+        """The WebSockets that are open behind it."""
         self.trouble: ErrorInfo | None = None
         """Why the application could not be opened when it was last wanted."""
         self._failed_at = 0.0
@@ -119,6 +122,7 @@ class Door:
     async def close(self) -> None:
         """Close the application, if it was ever opened; it is not opened again."""
         self._closed = True
+        self.lines.close()
         await self._opening.over()
         application, self._application = self._application, None
         if application is not None:

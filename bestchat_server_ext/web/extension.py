@@ -204,6 +204,14 @@ class JupyterOpenApiHandler(_InsideJupyter, OpenApiHandler, JupyterHandler):
 class JupyterEventsSocket(_InsideJupyter, WebSocketMixin, EventsSocket, JupyterHandler):
     """The WebSocket, behind Jupyter's identity and its check of the origin."""
 
+    ping_interval = 0
+    """Jupyter sends no pings of its own here, and hangs up on nobody: the line's heart does both,
+    and says why."""
+
+    def on_pong(self, data: bytes) -> None:
+        """Hear it as everywhere; Jupyter would keep it to itself."""
+        EventsSocket.on_pong(self, data)
+
     @allow_unauthenticated
     async def get(self, *args: str, **kwargs: str) -> None:
         """Let in who is known; the handler itself sees to authentication."""
@@ -236,6 +244,7 @@ class BestChat(ExtensionApp):
     fallback_models_overflow = AnyTrait(help="Those for what is too long.").tag(config=True)
     fallback_models_refused = AnyTrait(help="Those for what a policy refused.").tag(config=True)
     scripts_dir = AnyTrait(help="Folder of scripts for the provider `scripted`.").tag(config=True)
+    max_sockets = AnyTrait(help="WebSockets that one user may have open.").tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
     server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)
     allowed_models = AnyTrait(help="Patterns of the models that may be used.").tag(config=True)

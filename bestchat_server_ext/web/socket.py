@@ -1,8 +1,10 @@
 """The WebSocket: subscribe, resume, heartbeat.
 
-The frames are those of `api.frames`. One task per subscription writes what the dispatcher gives;
-a client that reads too slowly holds up its own tasks only, whose bounded queues then bring it
-back with what storage has.
+The frames are those of `api.frames`, the codes it is closed with those of `api.closing`. One task
+per subscription writes what the dispatcher gives; a client that reads too slowly holds up its own
+tasks only, whose bounded queues then bring it back with what storage has. What waits for such a
+client is bounded as well: one frame is written at a time, and one subscription catches up at a
+time.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ import msgspec
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from bestchat_server_ext.api import events
+from bestchat_server_ext.api import closing, events
 from bestchat_server_ext.api.decoding import decode
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
+    HEARTBEAT_SECONDS,
     ClientFrame,
+    Heartbeat,
     Hello,
     Ping,
     Problem,
@@ -44,18 +48,16 @@ from bestchat_server_ext.core.errors import (
     ProtocolMismatch,
     TooLarge,
 )
-from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.core.ids import ConversationId, OwnerId
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.ports.telemetry import SocketClosed, SocketOpened
 from bestchat_server_ext.web.answers import Answers
 from bestchat_server_ext.web.door import Authenticator, Door
 from bestchat_server_ext.web.http import check_protocol
+from bestchat_server_ext.web.lines import SILENCE_SECONDS
 
 _log = logging.getLogger(__name__)
-
-HEARTBEAT_SECONDS = 20.0
-"""Well below the 60 s after which proxies drop silent connections."""
 
 UNCHECKED_LIMIT = 3
 """Beats in a row at which nobody could say whether the caller still has their rights: then the line
@@ -70,16 +72,10 @@ LINE_LIMIT = 1024 * 1024
 SUBSCRIPTION_LIMIT = 200
 """Conversations that one socket may follow."""
 
-CLOSE_BAD_FRAME = 4400
-CLOSE_NOT_AUTHENTICATED = 4401
-CLOSE_TOO_SLOW = 4408
-CLOSE_PROTOCOL = 4426
-CLOSE_UNAVAILABLE = 4503
-
 _NO_RIGHTS = frozenset({401, 403})
 """Statuses with which a host says that somebody may not be here any more."""
 
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = SILENCE_SECONDS
 """How long a client may leave what was sent to it unread, while it asks for more."""
 
 _REFUSALS: dict[int, ChatError] = {
@@ -105,6 +101,10 @@ class EventsSocket(Answers, WebSocketHandler):
     authenticator: Authenticator
     greeted: bool
     """Whether the client has said hello: from then on the line is in use."""
+    heard_at: float
+    """When anything was last heard of the client, by the event loop's clock."""
+    idle_since: float | None
+    """Since when nothing is followed; none while something is."""
 
     def initialize(self, door: Door, authenticator: Authenticator) -> None:
         """Take what the route gives."""
@@ -112,10 +112,14 @@ class EventsSocket(Answers, WebSocketHandler):
         self.authenticator = authenticator
         self._caller: Caller | None = None
         self.greeted = False
+        self.heard_at, self.idle_since = 0.0, None
+        self._counted_for: OwnerId | None = None
         self._subscriptions: dict[ConversationId, asyncio.Task[None]] = {}
         self._heart: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
         self._writing = asyncio.Lock()
+        self._catching_up = asyncio.Lock()
         self._unchecked = 0
 
     async def prepare(self, **kwargs: Any) -> None:  # noqa: ANN401  a host's own has options
@@ -151,29 +155,59 @@ class EventsSocket(Answers, WebSocketHandler):
         return LINE_LIMIT
 
     def open(self, *_: str, **__: str) -> None:
-        """Begin to beat, and to look out for the end of the caller's rights."""
+        """Begin to beat, and to look out for the end of the caller's rights.
+
+        One line too many is said here and not before the upgrade: a page's script learns nothing
+        of an upgrade that is refused, and would come again and again.
+        """
         # Frames are small and each matters now: the system must not hold one back until the
         # client has acknowledged the one before, which takes it 40 ms.
         self.set_nodelay(True)
-        if self._caller is not None and self._caller.token_id is not None:
+        caller = self._known()
+        self.heard_at = self.idle_since = _now()
+        try:
+            self.door.lines.enter(caller.owner, self, self._application.max_sockets)
+        except LimitReached as error:
+            self._caller = None  # whatever the client says, it is not heard
+            refusing = self._refuse(Problem(error.info), closing.TOO_MANY)
+            self._beating = asyncio.create_task(refusing, name="bestchat-refusal")
+            return
+        self._counted_for = caller.owner
+        if caller.token_id is not None:
             tokens = self._application.tokens
-            self._unwatch = tokens.watch(self._caller.token_id, self._lose_rights)
+            self._unwatch = tokens.watch(caller.token_id, self._lose_rights)
         self._heart = asyncio.create_task(self._beat(), name="bestchat-heartbeat")
         self._application.telemetry.notice(SocketOpened())
 
+    async def _refuse(self, problem: Problem, why: closing.Closing) -> None:
+        """Say what is wrong, and close."""
+        with suppress(WebSocketClosedError):
+            await self._send(problem)
+            self.hang_up(why)
+
     def _lose_rights(self, code: str = NotAuthenticated.code) -> None:
         """Hang up at once: the token was revoked, its time is over, or a rule has changed."""
-        self._hang_up(CLOSE_NOT_AUTHENTICATED, code)
+        self.hang_up(closing.NOT_AUTHENTICATED, code)
 
-    def _hang_up(self, close_code: int, reason: str) -> None:
+    def hang_up(self, why: closing.Closing, reason: str = "") -> None:
         """Send nothing any more, and close."""
         self._caller = None
         for conversation_id in list(self._subscriptions):
             self._drop(conversation_id)
-        self.close(close_code, reason)
+        if self._heart is not None and self._heart is not asyncio.current_task():
+            self._heart.cancel()
+        self.close(why.code, reason or why.name)
+
+    def on_pong(self, data: bytes) -> None:
+        """The client lives, whatever it has to say."""
+        del data
+        self.heard_at = _now()
 
     async def on_message(self, message: str | bytes) -> None:
         """Obey one frame."""
+        self.heard_at = _now()
+        if self._caller is None:
+            return  # hung up on, and the client does not know yet
         with suppress(WebSocketClosedError):  # `on_close` sees to the rest
             try:
                 await self._obey(self._read(message))
@@ -181,7 +215,8 @@ class EventsSocket(Answers, WebSocketHandler):
                 await self._send(Problem(error.info))
                 if not self.greeted:
                     mismatch = error.code == ProtocolMismatch.code
-                    self.close(CLOSE_PROTOCOL if mismatch else CLOSE_BAD_FRAME, error.code)
+                    why = closing.PROTOCOL if mismatch else closing.BAD_FRAME
+                    self.hang_up(why, error.code)
 
     def _read(self, message: str | bytes) -> ClientFrame:
         body = message.encode() if isinstance(message, str) else message
@@ -194,7 +229,7 @@ class EventsSocket(Answers, WebSocketHandler):
             case Hello(protocol=protocol):
                 check_protocol(protocol)
                 self.greeted = True
-                await self._send(Welcome(PROTOCOL, version("bestchat")))
+                await self._send(Welcome(PROTOCOL, version("bestchat"), HEARTBEAT_SECONDS))
             case _ if not self.greeted:
                 raise InvalidRequest("The first frame has to be hello.")
             case Subscribe():
@@ -202,7 +237,7 @@ class EventsSocket(Answers, WebSocketHandler):
             case Unsubscribe(conversation_id=conversation_id):
                 self._drop(conversation_id)
             case Ping():
-                await self._send_heartbeat()
+                await self._look_and_tell()
 
     async def _subscribe(self, frame: Subscribe) -> None:
         """Follow a conversation; anew, if it is followed already.
@@ -222,6 +257,7 @@ class EventsSocket(Answers, WebSocketHandler):
         self._subscriptions[frame.conversation_id] = asyncio.create_task(
             self._follow(request), name="bestchat-follow"
         )
+        self.idle_since = None
 
     async def _drained(self) -> None:
         """Wait until the client has taken what was sent; give up on one that never does."""
@@ -230,19 +266,26 @@ class EventsSocket(Answers, WebSocketHandler):
                 async with self._writing:
                     pass
         except TimeoutError:
-            self.close(CLOSE_TOO_SLOW, "too_slow")
+            self.hang_up(closing.SILENT)
             raise WebSocketClosedError from None
 
     def _drop(self, conversation_id: ConversationId) -> None:
         if (task := self._subscriptions.pop(conversation_id, None)) is not None:
             task.cancel()
+            self._note_idleness()
+
+    def _note_idleness(self) -> None:
+        if not self._subscriptions:
+            self.idle_since = _now()
 
     async def _follow(self, request: events.SubscribeEvents) -> None:
         """Pass one conversation on until the client has enough of it."""
         conversation_id = request.conversation_id
         with suppress(WebSocketClosedError):  # `on_close` sees to the rest
             try:
-                frames = self._application.dispatcher.subscribe(self._caller, request)
+                frames = self._application.dispatcher.subscribe(
+                    self._caller, request, self._catching_up
+                )
                 async with aclosing(frames):
                     async for frame in frames:
                         await self._send(frame)
@@ -250,10 +293,22 @@ class EventsSocket(Answers, WebSocketHandler):
                 await self._send(Problem(error.info, conversation_id))
         if self._subscriptions.get(conversation_id) is asyncio.current_task():
             del self._subscriptions[conversation_id]
+            self._note_idleness()
 
-    async def _send_heartbeat(self) -> None:
+    async def _look_and_tell(self) -> None:
+        """Send a heartbeat, unless one is still on its way: a client that is slow gets one less.
+
+        Nobody waits until it is sent: neither the next frame of the client nor the next beat may
+        be held up by a client that does not read.
+        """
         dispatcher = self._application.dispatcher
-        await self._send(await dispatcher.heartbeat(self._known(), self._subscriptions))
+        heartbeat = await dispatcher.heartbeat(self._known(), self._subscriptions)
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._tell(heartbeat), name="bestchat-beat")
+
+    async def _tell(self, heartbeat: Heartbeat) -> None:
+        with suppress(WebSocketClosedError):  # `on_close` sees to the rest
+            await self._send(heartbeat)
 
     def _known(self) -> Caller:
         if self._caller is None:
@@ -265,8 +320,9 @@ class EventsSocket(Answers, WebSocketHandler):
 
         A task that is cancelled here must not cancel the write itself, which is Tornado's.
         """
-        body = frame.json if isinstance(frame, Frame) else msgspec.json.encode(frame)
         async with self._writing:
+            # Only now: what waits for a client that is slow is not there twice.
+            body = frame.json if isinstance(frame, Frame) else msgspec.json.encode(frame)
             await asyncio.shield(self.write_message(body.decode()))
 
     async def _beat(self) -> None:
@@ -291,7 +347,8 @@ class EventsSocket(Answers, WebSocketHandler):
             self._caller = await self.authenticator.caller(self)
             self._unchecked = 0
             if not silently:
-                await self._send_heartbeat()
+                self.ping()  # which the client's library answers by itself
+                await self._look_and_tell()
         except WebSocketClosedError:
             raise
         except (NotAuthenticated, NotAllowed) as error:
@@ -308,16 +365,24 @@ class EventsSocket(Answers, WebSocketHandler):
         _log.warning("BestChat: no heartbeat was sent: %s", what)
         self._unchecked += 1
         if self._unchecked >= UNCHECKED_LIMIT:
-            self._hang_up(CLOSE_UNAVAILABLE, "unavailable")
+            self.hang_up(closing.UNAVAILABLE)
 
     def on_close(self) -> None:
         """Let go of everything."""
         if self._unwatch is not None:
             self._unwatch()
+        if self._counted_for is not None:
+            self.door.lines.leave(self._counted_for, self)
         tasks = [*self._subscriptions.values()]
         self._subscriptions.clear()
+        if self._beating is not None:
+            tasks.append(self._beating)
         if self._heart is not None:
             tasks.append(self._heart)
             self._application.telemetry.notice(SocketClosed())
         for task in tasks:
             task.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -102,6 +102,8 @@ class Site:
     headers: dict[str, str]
     """What a user of good standing sends."""
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    door: Door | None = None
+    """What is behind it, where that is in this process."""
 
     async def ask(
         self,
@@ -193,7 +195,7 @@ async def mount(session: aiohttp.ClientSession, data_dir: Path) -> AsyncIterator
             server.add_socket(socket)
             stack.push_async_callback(server.close_all_connections)
             stack.callback(server.stop)
-            site = Site(f"http://127.0.0.1:{port}{base_url}", session, data_dir, {})
+            site = Site(f"http://127.0.0.1:{port}{base_url}", session, data_dir, {}, door=door)
             await stack.enter_async_context(site.stack)
             return site
 

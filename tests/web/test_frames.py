@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bestchat_server_ext.adapters.bus_memory import MemoryBus
+from bestchat_server_ext.api import closing
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.web import socket as web_socket
 
@@ -85,7 +86,7 @@ async def test_a_bad_frame(site: Any, name: str) -> None:
     problem = await first.hear()
     assert (problem["type"], problem["error"]["code"]) == ("error", code)
     assert len(json.dumps(problem)) < 500
-    assert await first.hear() == web_socket.CLOSE_BAD_FRAME
+    assert await first.hear() == closing.BAD_FRAME.code
     # After hello, it is no reason to close.
     line = await site.connect()
     await line.greet()
@@ -104,7 +105,7 @@ async def test_the_first_frame_is_hello(site: Any, frame: dict[str, str]) -> Non
     given = {} if frame["type"] == "ping" else {"conversation_id": NOBODY}
     await line.say(**frame, **given)
     assert (await line.hear())["error"]["text"] == "The first frame has to be hello."
-    assert await line.hear() == web_socket.CLOSE_BAD_FRAME
+    assert await line.hear() == closing.BAD_FRAME.code
 
 
 @pytest.mark.parametrize("protocol", [3, 99, -1])
@@ -112,7 +113,7 @@ async def test_a_protocol_too_far_away(site: Any, protocol: int) -> None:
     line = await site.connect()
     await line.say(type="hello", protocol=protocol)
     assert (await line.hear())["error"]["code"] == "protocol_mismatch"
-    assert await line.hear() == web_socket.CLOSE_PROTOCOL
+    assert await line.hear() == closing.PROTOCOL.code
 
 
 async def test_a_frame_beyond_all_limits_closes_the_line(site: Any) -> None:

@@ -19,13 +19,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bestchat_server_ext.api import closing
 from bestchat_server_ext.api.frames import ServerFrame
-from bestchat_server_ext.web import socket as web_socket
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 REAL = "the follower's own conversation"
 
-CODES = {web_socket.CLOSE_BAD_FRAME, web_socket.CLOSE_PROTOCOL}
+CODES = {closing.BAD_FRAME.code, closing.PROTOCOL.code}
 
 _answers = msgspec.json.Decoder(ServerFrame)
 

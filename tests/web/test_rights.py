@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
+from bestchat_server_ext.api import closing
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import LOCAL_CALLER
 from bestchat_server_ext.core.access import KERNEL_SCOPES, Caller
@@ -50,7 +51,7 @@ async def test_a_revoked_token_loses_its_lines_and_no_others(
     body = {"conversation_id": mine, "title": "Not for everybody"}
     assert (await plain.call("conversations.rename", body)).status == 200
     for line in lines:
-        assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+        assert await line.hear() == closing.NOT_AUTHENTICATED.code
     assert (await other.hear())["event"]["title"] == "Not for everybody"
 
 
@@ -60,7 +61,7 @@ async def test_a_token_that_revokes_itself_hangs_up(plain: Any, application: App
     await line.greet()
     body = {"token_id": await id_of(application, own)}
     assert (await plain.call("tokens.revoke", body, own)).status == 200
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
 
 
 async def test_a_kernel_that_ends_loses_its_lines(plain: Any, application: Application) -> None:
@@ -68,7 +69,7 @@ async def test_a_kernel_that_ends_loses_its_lines(plain: Any, application: Appli
     ended = await follower(plain, await plain.kernel_token("kernel-1"), mine)
     running = await follower(plain, await plain.kernel_token("kernel-2"), mine)
     await application.tokens.revoke_kernel("kernel-1")
-    assert await ended.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await ended.hear() == closing.NOT_AUTHENTICATED.code
     await running.say(type="ping")
     assert (await running.heartbeat())["seqs"] == {mine: 1}
 
@@ -79,7 +80,7 @@ async def test_a_line_that_has_not_said_hello_is_cut_too(
     own = await plain.add_token()
     line = await plain.connect(own)
     await plain.call("tokens.revoke", {"token_id": await id_of(application, own)})
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
 
 
 async def test_a_token_that_was_revoked_while_the_line_was_opened(
@@ -97,7 +98,7 @@ async def test_a_token_that_was_revoked_while_the_line_was_opened(
     own = await plain.add_token()
     monkeypatch.setattr(application, "authenticate", checked_and_then_revoked)
     line = await plain.connect(own)
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
 
 
 @pytest.mark.parametrize("kind", ["token", "kernel"])
@@ -118,7 +119,7 @@ async def test_a_token_that_expires_loses_its_lines_then(
     )
     monkeypatch.setattr(web_socket, "datetime", Later)
     line = await plain.connect(headers)
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
 
 
 async def test_a_token_with_time_left_keeps_its_line(
@@ -182,7 +183,7 @@ async def test_a_provider_that_fails_once_does_not_stop_the_heart(
 
 async def test_rights_that_nobody_can_check_do_not_last(ask_a_provider: Any) -> None:
     line = await ask_a_provider(HTTPError(500))
-    assert await line.hear() == web_socket.CLOSE_UNAVAILABLE
+    assert await line.hear() == closing.UNAVAILABLE.code
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -190,7 +191,7 @@ async def test_a_provider_that_knows_nobody_any_more_ends_the_line(
     ask_a_provider: Any, status: int
 ) -> None:
     line = await ask_a_provider(None, HTTPError(status))
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
 
 
 async def test_watches_end_with_their_lines(plain: Any, application: Application) -> None:
@@ -208,7 +209,7 @@ async def test_watches_end_with_their_lines(plain: Any, application: Application
     for line in lines[:2]:
         await line.socket.close()
     await tokens.revoke(await id_of(application, revoked))
-    assert await lines[2].hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await lines[2].hear() == closing.NOT_AUTHENTICATED.code
     done, left = await asyncio.wait(hearts, timeout=20)
     assert (len(done), left) == (3, set())
     assert tokens._watchers == {}
@@ -231,7 +232,7 @@ async def test_inside_jupyter_a_revoked_token_loses_its_line_as_well(inside: Any
     await line.greet()
     assert datetime.fromisoformat(made["created_at"]) <= datetime.now(UTC)
     assert (await inside.call("tokens.revoke", {"token_id": made["id"]})).status == 200
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
 
 
 REMEMBERING = """
@@ -270,4 +271,4 @@ async def test_a_provider_that_remembers_is_asked_anew(
         assert (await line.heartbeat())["seqs"] == {}
     (tmp_path / "new").write_text(now, encoding="utf-8")
     (tmp_path / "new").replace(hub)
-    assert await line.hear() == web_socket.CLOSE_NOT_AUTHENTICATED
+    assert await line.hear() == closing.NOT_AUTHENTICATED.code
