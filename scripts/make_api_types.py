@@ -3,9 +3,9 @@
     python scripts/make_api_types.py            write
     python scripts/make_api_types.py --check    write nothing; fail if anything is not fresh
 
-Three files in `labextension`: the OpenAPI document, the TypeScript types made from it, and samples
-of all that travels, which the compiler holds against those types: it fails where the types do not
-fit what Python really sends.
+Four files in `labextension`: the OpenAPI document, the TypeScript types made from it, the reasons
+for which the WebSocket is closed, and samples of all that travels, which the compiler holds against
+those types: it fails where the types do not fit what Python really sends.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 from api_samples import SAMPLES, SERVER_FRAMES
 
+from bestchat_server_ext.api.closing import CLOSINGS
 from bestchat_server_ext.api.openapi import document
 from bestchat_server_ext.core.events import Envelope
 
@@ -30,6 +31,7 @@ GENERATOR = LABEXTENSION / "node_modules" / ".bin" / "openapi-typescript"
 
 OPENAPI = LABEXTENSION / "src" / "api" / "openapi.json"
 TYPES = LABEXTENSION / "src" / "api" / "generated.ts"
+CLOSINGS_TYPES = LABEXTENSION / "src" / "api" / "closings.generated.ts"
 FIXTURES = LABEXTENSION / "test" / "fixtures.generated.ts"
 
 COMMAND = "python scripts/make_api_types.py"
@@ -79,6 +81,15 @@ def fixtures_text() -> str:
     return "\n".join([FIXTURES_HEAD, *values, _list(names[: len(SERVER_FRAMES)])])
 
 
+def closings_text() -> str:
+    """Why the WebSocket is closed, as TypeScript."""
+    table = msgspec.json.format(msgspec.json.encode(CLOSINGS), indent=2).decode()
+    return (
+        f"// Made by {COMMAND}: why the server closes the WebSocket. Never edited.\n\n"
+        f"export const CLOSINGS = {table} as const;\n"
+    )
+
+
 def _list(names: list[str]) -> str:
     lines = "".join(f"  {name},\n" for name in names)
     return f'export const serverFrames: components["schemas"]["ServerFrame"][] = [\n{lines}];\n'
@@ -105,7 +116,12 @@ def main() -> None:
     if not GENERATOR.exists():
         sys.exit("The generator is not installed: run `npm ci` in labextension.")
     openapi = openapi_text()
-    wanted = {OPENAPI: openapi, TYPES: types_text(openapi), FIXTURES: fixtures_text()}
+    wanted = {
+        OPENAPI: openapi,
+        TYPES: types_text(openapi),
+        CLOSINGS_TYPES: closings_text(),
+        FIXTURES: fixtures_text(),
+    }
     stale = [path for path, text in wanted.items() if _read(path) != text]
     if check and stale:
         names = ", ".join(str(path.relative_to(ROOT)) for path in stale)

@@ -15,6 +15,7 @@ import msgspec
 
 from bestchat_server_ext.api import frames, schemas
 from bestchat_server_ext.api.catalog import PROCEDURES
+from bestchat_server_ext.api.closing import CLOSINGS
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
 from bestchat_server_ext.api.system import Health
@@ -233,6 +234,7 @@ def _websocket() -> Json:
         "client": {"$ref": schemas.REFERENCE.format(name="ClientFrame")},
         "server": {"$ref": schemas.REFERENCE.format(name="ServerFrame")},
         "procedures": {item.name: _subscription(item) for item in PROCEDURES if item.stream},
+        "closings": msgspec.to_builtins(CLOSINGS),
     }
 
 

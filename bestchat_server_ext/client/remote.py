@@ -317,6 +317,7 @@ class _Line:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._beat_seconds = HEARTBEAT_SECONDS
+        self._welcomed = asyncio.Event()
 
     async def send(self, frame: ClientFrame) -> None:
         await self._socket.send_str(msgspec.json.encode(frame).decode())
@@ -340,10 +341,12 @@ class _Line:
         frame = _read(message.data)
         if isinstance(frame, Welcome):
             self._beat_seconds = frame.heartbeat_seconds
+            self._welcomed.set()
         return frame
 
     async def beat(self) -> None:
         """Let the server hear that we live, also while nobody takes what it sends."""
+        await self._welcomed.wait()
         with suppress(ConnectionError):  # whoever receives is told
             while True:
                 await asyncio.sleep(self._beat_seconds)

@@ -5,7 +5,8 @@ import type { components } from "../src/api/generated.js";
 export const welcome1: components["schemas"]["Welcome"] = {
   "type": "welcome",
   "protocol": 1,
-  "version": "0.1.0"
+  "version": "0.1.0",
+  "heartbeat_seconds": 20.0
 };
 
 export const snapshot1: components["schemas"]["Snapshot"] = {

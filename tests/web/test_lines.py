@@ -40,7 +40,7 @@ async def follow(site: Any, conversation_id: str, headers: Any = None) -> Any:
 
 class TestSilence:
     async def test_a_client_that_died_is_let_go_and_one_that_only_listens_is_not(
-        self, plain: Any, application: Application, monkeypatch: pytest.MonkeyPatch
+        self, plain: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         mine = await plain.begin()
         dead, listener = await follow(plain, mine), await follow(plain, mine)
@@ -116,10 +116,11 @@ class TestTooMany:
         for _ in range(20):
             line = await plain.connect()
             await line.greet()
+            sweeping = plain.door.lines._sweeping
             await line.socket.close()
-            while plain.door.lines._lines:
-                await asyncio.sleep(0)
-        assert plain.door.lines._sweeping is None
+            await asyncio.wait([sweeping], timeout=20)
+            assert sweeping.cancelled()
+        assert plain.door.lines._lines == {}
 
 
 class TestTheEnd:

@@ -1347,7 +1347,11 @@ export interface components {
             /** @description The calls, oldest first. */
             executions: components["schemas"]["ToolExecution"][];
         };
-        /** @description Ask for a heartbeat now, to learn whether the line still works. */
+        /**
+         * @description Ask for a heartbeat now, to learn whether the line still works.
+         *
+         *     Several that come together may be answered by one heartbeat.
+         */
         Ping: {
             /**
              * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
@@ -2125,6 +2129,11 @@ export interface components {
         };
         /** @description The server's answer to `hello`. */
         Welcome: {
+            /**
+             * @description Time between its heartbeats. A server that says nothing for three of them is gone.
+             * @default 20
+             */
+            heartbeat_seconds?: number;
             /** @description The protocol that the server speaks. */
             protocol: number;
             /**

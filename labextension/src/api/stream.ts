@@ -6,6 +6,7 @@
  */
 
 import { PROTOCOL } from "./client.js";
+import type { CLOSINGS } from "./closings.generated.js";
 import { socketUrl, type Connection } from "./connection.js";
 import { ApiError, asApiError, type ErrorInfo } from "./errors.js";
 import { parseServerFrame, type ServerFrame } from "./frames.js";
@@ -24,8 +25,11 @@ const PATIENCE = 10_000;
 /** Milliseconds that a line is kept on which nobody follows anything. */
 const IDLE = 60_000;
 
-/** Codes of closing with which the server says that coming back changes nothing. */
-const FOR_GOOD: Readonly<Partial<Record<number, ErrorInfo>>> = {
+/** The codes with which the server says that coming back changes nothing: all of its table. */
+type ForGood = Extract<(typeof CLOSINGS)[number], { again: "no" }>["code"];
+
+/** What they mean to a reader. */
+const FOR_GOOD: Readonly<Record<ForGood, ErrorInfo>> = {
   4400: {
     code: "bad_frame",
     kind: "bug",
@@ -45,6 +49,10 @@ const FOR_GOOD: Readonly<Partial<Record<number, ErrorInfo>>> = {
     hint: "Reload the page.",
   },
 };
+
+function lostForGood(code: number): ErrorInfo | null {
+  return code in FOR_GOOD ? FOR_GOOD[code as ForGood] : null;
+}
 
 /** How the line is. */
 export type LineState =
@@ -181,7 +189,7 @@ export class EventStream {
       this.#hear(message.data);
     };
     socket.onclose = (closing) => {
-      this.#lose(socket, FOR_GOOD[closing.code] ?? null);
+      this.#lose(socket, lostForGood(closing.code));
     };
   }
 

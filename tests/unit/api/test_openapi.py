@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from bestchat_server_ext.api import frames, openapi
 from bestchat_server_ext.api.catalog import PROCEDURES
+from bestchat_server_ext.api.closing import CLOSINGS
 from bestchat_server_ext.api.procedure import Procedure
 from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.events import Event
@@ -81,6 +82,9 @@ def test_the_address_of_a_call_is_the_server_and_the_path(document: Json) -> Non
     assert "https://hub.example/user/ada/bestchat/api/health" in addresses
     assert "https://hub.example/user/ada/bestchat/api/openapi.json" in addresses
     assert document["x-websocket"]["url"] == "/bestchat/api/events"
+    codes = [item["code"] for item in document["x-websocket"]["closings"]]
+    assert codes == sorted(codes), "all of them, each once"
+    assert len(codes) == len(set(codes)) == len(CLOSINGS)
 
 
 def test_every_failure_has_the_same_shape(document: Json) -> None:
