@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bestchat_kernel.markdown import safe_markdown
 from bestchat_kernel.visible import visible
+from bestchat_server_ext.core.fences import segments
 from bestchat_server_ext.core.models import Usage
-
-_LINE_END = re.compile(r"\r\n?|\n")
-_OPENING = re.compile(
-    r"(?P<lead>[ \t]*(?:(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]))[ \t]*)*)"
-    r"(?P<marks>`{3,}(?=[^`]*$)|~{3,}).*"
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class ChatResult:
         Without the indentation of the lists and the marks of the quotations that they stand in.
         One that broke off counts as well.
         """
-        return list(_blocks(self.text))
+        return [it.text for it in segments(self.text) if it.language is not None]
 
     def _repr_markdown_(self) -> str:
         """How a notebook shows it."""
@@ -54,32 +47,3 @@ class ChatResult:
     def __str__(self) -> str:
         """The answer."""
         return self.text
-
-
-def _blocks(text: str) -> Iterator[str]:
-    opening: re.Match[str] | None = None
-    body: list[str] = []
-    for line in _LINE_END.split(text):
-        if opening is None:
-            opening, body = _OPENING.fullmatch(line), []
-            continue
-        inside = _inside(line, opening["lead"])
-        if _closes(inside, opening["marks"]):
-            yield "\n".join(body)
-            opening = None
-        else:
-            body.append(inside)
-    if opening is not None and body:
-        yield "\n".join(body)
-
-
-def _inside(line: str, lead: str) -> str:
-    """A line without what stands before its block: white space, and marks of quotations."""
-    before = " \t>" if ">" in lead else " \t"
-    stripped = line.lstrip(before)
-    return line[min(len(lead), len(line) - len(stripped)) :]
-
-
-def _closes(line: str, marks: str) -> bool:
-    bare = line.strip(" \t")
-    return bare.startswith(marks) and not bare.strip(marks[0]) and not line.startswith("    ")

@@ -1,4 +1,4 @@
-"""Turns: start, cancel, get."""
+"""Turns: start, queue, go on with, cancel, get."""
 
 from __future__ import annotations
 
@@ -8,29 +8,70 @@ import msgspec
 
 from bestchat_server_ext.api.procedure import ApiRequest, Procedure
 from bestchat_server_ext.core.access import Scope
-from bestchat_server_ext.core.conversation import Turn
+from bestchat_server_ext.core.conversation import Conversation, Turn
 from bestchat_server_ext.core.ids import ConversationId, MessageId, RequestId, TurnId
+from bestchat_server_ext.core.messages import ImagePart
+from bestchat_server_ext.core.models import RequestOptions
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000_000)]
 
 
-class StartTurn(ApiRequest):
-    """Say something, and have it answered."""
+Images = Annotated[tuple[ImagePart, ...], msgspec.Meta(max_length=8)]
+
+
+class TurnRequest(ApiRequest, kw_only=True):
+    """What every request for an answer has."""
 
     conversation_id: ConversationId
-    """Where to say it."""
+    """Where."""
     request_id: Annotated[RequestId, msgspec.Meta(min_length=1, max_length=100)]
     """An id made by the client, unique per owner: sending the request again starts nothing."""
+    model: Annotated[str, msgspec.Meta(max_length=300)] | None = None
+    """Model reference of who is to answer; if none, the conversation's own model, else the default
+    model."""
+    options: RequestOptions = RequestOptions()
+    """How to answer."""
+    attended: bool = True
+    """Whether a person is there to be asked for approvals; if not, asking means denying."""
+
+
+class StartTurn(TurnRequest, kw_only=True):
+    """Say something, and have it answered."""
+
     text: Text
     """What the user says."""
-    model: Annotated[str, msgspec.Meta(max_length=300)] | None = None
-    """Model reference of who is to answer; the default model if none."""
+    images: Images = ()
+    """Pictures that go along."""
     parent_id: MessageId | None = None
     """The message it follows. None follows the newest message, unless `root` is set."""
     root: bool = False
     """Whether to begin a new branch at the very start of the conversation."""
-    attended: bool = True
-    """Whether a person is there to be asked for approvals; if not, asking means denying."""
+    queue: bool = False
+    """Whether to let it wait, if the conversation is busy, until the turns before it have finished.
+    It follows the newest message then."""
+
+
+class ContinueTurn(TurnRequest, kw_only=True):
+    """Go on with a turn that broke off: that was interrupted, stopped, or failed."""
+
+    turn_id: TurnId
+    """That turn."""
+
+
+class UnqueueMessage(ApiRequest):
+    """Take back a message that waits."""
+
+    conversation_id: ConversationId
+    """Where."""
+    turn_id: TurnId
+    """The turn that was to answer it."""
+
+
+class SendQueued(ApiRequest):
+    """Send the first message that waits, after a turn that did not finish has held it up."""
+
+    conversation_id: ConversationId
+    """Where."""
 
 
 class TurnTicket(msgspec.Struct, frozen=True):
@@ -47,6 +88,8 @@ class TurnTicket(msgspec.Struct, frozen=True):
     """The model that answers."""
     label: str = ""
     """What to show beside its name, for example *demo model*."""
+    queued: bool = False
+    """Whether the message waits: turn and message come to be when it is sent."""
 
 
 class CancelTurn(ApiRequest):
@@ -86,4 +129,28 @@ get = Procedure(
     response=Turn,
     scope=Scope.CONVERSATIONS_READ,
     target="turn_id",
+)
+continue_ = Procedure(
+    name="turns.continue",
+    summary="Go on with a turn that broke off, from what is stored of it.",
+    request=ContinueTurn,
+    response=TurnTicket,
+    scope=Scope.TURNS,
+    target="conversation_id",
+)
+unqueue = Procedure(
+    name="turns.unqueue",
+    summary="Take back a message that waits for its turn.",
+    request=UnqueueMessage,
+    response=Conversation,
+    scope=Scope.TURNS,
+    target="conversation_id",
+)
+send_queued = Procedure(
+    name="turns.send_queued",
+    summary="Send the first message that waits.",
+    request=SendQueued,
+    response=TurnTicket,
+    scope=Scope.TURNS,
+    target="conversation_id",
 )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,12 @@ from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.ports.telemetry import Telemetry
 from bestchat_server_ext.ports.tool_host import ToolHost
+from bestchat_server_ext.services.budget import Budget
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.exchange import ExchangeService
 from bestchat_server_ext.services.failover import FailoverService
+from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.model_lists import ModelLists
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
@@ -104,6 +108,7 @@ class Application:
             last_first.push_async_callback(self._services.providers.close)
             last_first.push_async_callback(self._services.usage.close)
             last_first.push_async_callback(self._services.turns.close)
+            last_first.push_async_callback(self._services.housekeeping.close)
 
 
 async def open_application(
@@ -169,13 +174,23 @@ async def _assemble(
         registry,
         ToolExecutor([*tools, *_plugin_tools()]),
         FailoverService(registry, bus, cache, clock, _fallbacks(settings), usage=usage),
+        Budget(
+            database.storage,
+            registry,
+            usage,
+            most_turns=settings.max_running_turns,
+            max_cost=settings.max_cost or None,
+        ),
         settings.step_limit,
         telemetry,
     )
+    conversations = ConversationManager(database.storage, stream)
     services = Services(
         storage=database.storage,
         stream=stream,
-        conversations=ConversationManager(database.storage, stream),
+        conversations=conversations,
+        exchange=ExchangeService(stream),
+        housekeeping=Housekeeping(conversations, clock, timedelta(days=settings.keep_deleted_days)),
         providers=registry,
         turns=TurnService(wheel),
         tokens=TokenService(database.tokens, clock),
@@ -189,6 +204,7 @@ async def _assemble(
     )
     shared.open()
     services.turns.open()
+    services.housekeeping.open()
     return Application(services, database, telemetry, shared.close, settings.max_sockets)
 
 

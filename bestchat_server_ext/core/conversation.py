@@ -13,7 +13,14 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from bestchat_server_ext.core import events as ev
-from bestchat_server_ext.core.errors import Conflict, ErrorInfo, TurnActive
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
+from bestchat_server_ext.core.errors import (
+    Conflict,
+    ErrorInfo,
+    NotFound,
+    TurnActive,
+    VersionConflict,
+)
 from bestchat_server_ext.core.ids import (
     ConversationId,
     ExecutionId,
@@ -24,7 +31,8 @@ from bestchat_server_ext.core.ids import (
     derived_id,
 )
 from bestchat_server_ext.core.messages import Message
-from bestchat_server_ext.core.models import Usage
+from bestchat_server_ext.core.models import RequestOptions, Usage
+from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.tools import ExecutionState, ToolExecution, ToolResult
 
 TurnState = Literal["running", "waiting", "finished", "failed", "cancelled", "interrupted"]
@@ -45,11 +53,25 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: datetime
     """When it began, UTC."""
     updated_at: datetime
-    """When its newest event was written, UTC."""
+    """When something was last said or done in it, UTC."""
     title: str = ""
     """What it is called; empty until it has a name."""
     label: str = ""
     """Where it came from, for example a notebook's path."""
+    version: int = 1
+    """Grows with every change of title or settings; who changes them says which one was seen."""
+    settings: ConversationSettings = ConversationSettings()
+    """What is set for it."""
+    starred: bool = False
+    """Whether it has a star."""
+    archived: bool = False
+    """Whether it is put away."""
+    deleted_at: datetime | None = None
+    """When it was deleted, UTC; after a while it is gone for good. None if it was not."""
+    forked_from: ConversationId | None = None
+    """The conversation whose messages it began with, if it is a fork."""
+    queue: tuple[QueuedMessage, ...] = ()
+    """Messages that wait for the turns before them, the next one first."""
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,6 +105,18 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it ended, UTC."""
     fallback: str | None = None
     """The model that answers in its place since `model` failed; none, as long as it did not."""
+    parent_id: MessageId | None = None
+    """The message that its first answer follows, where it goes on with a turn that broke off; none
+    for `message_id`."""
+    options: RequestOptions = RequestOptions()
+    """How to answer."""
+    first_message_id: MessageId | None = None
+    """The oldest message that its requests contain, apart from pinned ones; none for all."""
+
+    @property
+    def follows(self) -> MessageId:
+        """The message that its first answer follows."""
+        return self.parent_id or self.message_id
 
     @property
     def active(self) -> bool:
@@ -154,6 +188,8 @@ def create(conversation_id: ConversationId, created: ev.Envelope) -> Conversatio
         updated_at=created.at,
         title=created.event.title,
         label=created.event.label,
+        settings=created.event.settings,
+        forked_from=created.event.forked_from,
     )
     return ConversationState(conversation, {}, {}, {})
 
@@ -170,11 +206,8 @@ def reduce(state: ConversationState, envelope: ev.Envelope) -> ConversationState
         return state
     if envelope.seq > have + 1:
         raise SeqGap(f"have {have}, got {envelope.seq}")
-    conversation = msgspec.structs.replace(
-        apply_conversation(state.conversation, envelope.event),
-        seq=envelope.seq,
-        updated_at=envelope.at,
-    )
+    conversation = apply_conversation(state.conversation, envelope.event, envelope.at)
+    conversation = msgspec.structs.replace(conversation, seq=envelope.seq)
     state = msgspec.structs.replace(state, conversation=conversation)
     return _reduce_parts(state, envelope)
 
@@ -184,6 +217,8 @@ def _reduce_parts(state: ConversationState, envelope: ev.Envelope) -> Conversati
     changes: dict[str, Any] = {}
     if isinstance(event, ev.MessageAdded):
         changes["messages"] = _with(state.messages, event.message)
+    if isinstance(event, ev.MessagePinned):
+        changes["messages"] = _pinned(state.messages, event)
     if isinstance(event, ev.TurnStarted):
         if state.active_turn is not None:
             raise TurnActive("This conversation is busy with another turn.")
@@ -211,11 +246,76 @@ def _with(items: dict[str, _Item], new: _Item) -> dict[str, _Item]:
     return {**items, new.id: new}
 
 
-def apply_conversation(conversation: Conversation, event: ev.Event) -> Conversation:
-    """The conversation after an event, apart from its counter and its time."""
-    if isinstance(event, ev.ConversationRenamed):
-        return msgspec.structs.replace(conversation, title=event.title)
-    return conversation
+def _pinned(messages: dict[str, Message], event: ev.MessagePinned) -> dict[str, Message]:
+    if event.message_id not in messages:
+        raise no_such_message()
+    message = msgspec.structs.replace(messages[event.message_id], pinned=event.pinned)
+    return {**messages, event.message_id: message}
+
+
+def no_such_message() -> NotFound:
+    """The error for a message that is not in its conversation."""
+    return NotFound(
+        "There is no such message in this conversation.",
+        hint="Read the conversation again.",
+        field="message_id",
+    )
+
+
+def apply_conversation(conversation: Conversation, event: ev.Event, at: datetime) -> Conversation:
+    """The conversation after an event, apart from its counter.
+
+    Raises:
+        Conflict: it was deleted; `VersionConflict` if somebody else has changed it meanwhile.
+    """
+    changes: dict[str, Any] = {} if isinstance(event, ev.Quiet) else {"updated_at": at}
+    match event:
+        case ev.ConversationRenamed(title=title, replaces=replaces):
+            changes |= {"title": title, "version": _next_version(conversation, replaces)}
+        case ev.ConversationConfigured(settings=settings, replaces=replaces):
+            changes |= {"settings": settings, "version": _next_version(conversation, replaces)}
+        case ev.ConversationStarred(starred=starred):
+            changes["starred"] = starred
+        case ev.ConversationArchived(archived=archived):
+            changes["archived"] = archived
+        case ev.ConversationTrashed():
+            changes["deleted_at"] = conversation.deleted_at or at
+        case ev.ConversationRestored():
+            changes["deleted_at"] = None
+        case ev.MessageQueued(message=message):
+            _require_undeleted(conversation)
+            changes["queue"] = (*conversation.queue, message)
+        case ev.MessageUnqueued(turn_id=turn_id):
+            changes["queue"] = _without(conversation.queue, turn_id)
+        case ev.TurnStarted():
+            _require_undeleted(conversation)
+    return msgspec.structs.replace(conversation, **changes)
+
+
+def _next_version(conversation: Conversation, replaces: int | None) -> int:
+    if replaces is not None and replaces != conversation.version:
+        raise VersionConflict(
+            f"This conversation was changed meanwhile: it has version {conversation.version}, "
+            f"not {replaces}."
+        )
+    return conversation.version + 1
+
+
+def _require_undeleted(conversation: Conversation) -> None:
+    if conversation.deleted_at is not None:
+        raise Conflict(
+            "This conversation was deleted.", hint="Restore it first, or begin another one."
+        )
+
+
+def _without(queue: tuple[QueuedMessage, ...], turn_id: TurnId) -> tuple[QueuedMessage, ...]:
+    left = tuple(item for item in queue if item.turn_id != turn_id)
+    if len(left) == len(queue):
+        raise Conflict(
+            "This message does not wait any more.",
+            hint="It was sent or taken back; look at the conversation again.",
+        )
+    return left
 
 
 def start_turn(conversation_id: ConversationId, event: ev.TurnStarted, at: datetime) -> Turn:
@@ -228,6 +328,8 @@ def start_turn(conversation_id: ConversationId, event: ev.TurnStarted, at: datet
         model=event.model,
         started_at=at,
         attended=event.attended,
+        parent_id=event.parent_id,
+        options=event.options,
     )
 
 
@@ -239,6 +341,7 @@ def turn_of(event: ev.Event) -> TurnId | None:
         case (
             ev.StepStarted()
             | ev.AttemptFailed()
+            | ev.RequestReduced()
             | ev.TurnWaiting()
             | ev.TurnResumed()
             | ev.CancelRequested()
@@ -277,6 +380,8 @@ def apply_turn(turn: Turn, event: ev.Event, at: datetime) -> Turn:
         case ev.AttemptFailed(next_model=model):
             fallback = model if model != turn.model else None
             return msgspec.structs.replace(turn, fallback=fallback)
+        case ev.RequestReduced(first_message_id=first):
+            return msgspec.structs.replace(turn, first_message_id=first)
         case ev.TurnWaiting():
             return msgspec.structs.replace(turn, state="waiting")
         case ev.TurnResumed():

@@ -10,6 +10,7 @@ What is not known is unknown, and never zero.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.messages import (
     ImagePart,
+    Message,
     Part,
     ReasoningPart,
     TextPart,
@@ -26,7 +28,7 @@ from bestchat_server_ext.core.messages import (
 from bestchat_server_ext.core.models import Prices, Usage
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.request import ModelRequest
-from bestchat_server_ext.core.tools import ToolCall
+from bestchat_server_ext.core.tools import ToolCall, ToolSpec
 
 Outcome = Literal["answered", "failed", "cancelled"]
 """How an attempt to get an answer ended."""
@@ -43,6 +45,7 @@ IMAGE_TOKENS = 1000
 
 _BYTES_PER_TOKEN = 4
 _PRICE = re.compile(r"(?P<whole>[0-9]{1,9})(?:\.(?P<fraction>[0-9]{1,6})0*)?")
+_AMOUNT = re.compile(r"(?P<whole>[0-9]{1,6})(?:\.(?P<fraction>[0-9]{1,12})0*)?")
 _DOLLAR = 10**12
 _CENT = _DOLLAR // 100
 _SMALLEST_SHOWN = _DOLLAR // 10_000
@@ -103,6 +106,23 @@ def cost(usage: Usage, prices: Prices | None) -> int | None:
     return total if total <= COST_MAX else None
 
 
+def picodollars(amount: str) -> int:
+    """Picodollars in US dollars.
+
+    Raises:
+        InvalidRequest: it is not a plain decimal number, or has more than twelve digits after the
+            point.
+    """
+    found = _AMOUNT.fullmatch(amount)
+    if found is None:
+        raise InvalidRequest(
+            f"{amount[:40]!r} is not an amount of US dollars.",
+            hint="Write a decimal number, as 0.50.",
+            field="max_cost",
+        )
+    return int(found["whole"] + (found["fraction"] or "").ljust(12, "0"))
+
+
 # Estimates.
 
 
@@ -146,12 +166,29 @@ def text_tokens(*texts: str) -> int:
     return -(-size // _BYTES_PER_TOKEN)
 
 
+def message_tokens(message: Message) -> int:
+    """About how many tokens a message has."""
+    return text_tokens(*map(_text, message.parts)) + _image_tokens(message.parts)
+
+
+def fixed_tokens(system: str, tools: Sequence[ToolSpec]) -> int:
+    """About how many tokens the instructions and tools of a request have."""
+    return text_tokens(system, _tools_text(tools))
+
+
 def request_tokens(request: ModelRequest) -> int:
     """About how many tokens a request has."""
     parts = [part for message in request.messages for part in message.parts]
-    images = sum(isinstance(part, ImagePart) for part in parts)
-    tools = msgspec.json.encode(request.tools).decode() if request.tools else ""
-    return text_tokens(request.system, tools, *map(_text, parts)) + IMAGE_TOKENS * images
+    texts = request.system, _tools_text(request.tools), *map(_text, parts)
+    return text_tokens(*texts) + _image_tokens(parts)
+
+
+def _tools_text(tools: Sequence[ToolSpec]) -> str:
+    return msgspec.json.encode(tools).decode() if tools else ""
+
+
+def _image_tokens(parts: Sequence[Part]) -> int:
+    return IMAGE_TOKENS * sum(isinstance(part, ImagePart) for part in parts)
 
 
 def _text(part: Part) -> str:

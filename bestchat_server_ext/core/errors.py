@@ -19,6 +19,7 @@
     ├── NotFound              not_found             missing      also: somebody else's
     ├── Conflict              conflict              conflict     the object has moved on
     │   ├── TurnActive        turn_active           conflict     one turn at a time
+    │   ├── VersionConflict   version_conflict      conflict     it was changed meanwhile
     │   └── LeaseLost         lease_lost            conflict     another process took the turn
     ├── LimitReached          limit_reached         limited
     ├── ProviderError         provider_error        upstream     the model's host failed
@@ -198,6 +199,13 @@ class TurnActive(Conflict):
 
     code = "turn_active"
     default_hint = "Wait for it to end, or cancel it."
+
+
+class VersionConflict(Conflict):
+    """Somebody else has changed the object since the caller read it."""
+
+    code = "version_conflict"
+    default_hint = "Read it again, and make the change to what is there now."
 
 
 class LeaseLost(Conflict):

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import ErrorInfo
 from bestchat_server_ext.core.ids import (
     ConversationId,
@@ -23,6 +24,8 @@ from bestchat_server_ext.core.ids import (
     TurnId,
 )
 from bestchat_server_ext.core.messages import Message
+from bestchat_server_ext.core.models import RequestOptions
+from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.tools import Decision, ToolExecution, ToolResult
 
 
@@ -35,6 +38,10 @@ class ConversationCreated(msgspec.Struct, frozen=True, tag="conversation_created
     """What it is called."""
     label: str = ""
     """Where it came from, for example a notebook's path."""
+    settings: ConversationSettings = ConversationSettings()
+    """What is set for it."""
+    forked_from: ConversationId | None = None
+    """The conversation whose messages it began with, if it is a fork."""
 
 
 class ConversationRenamed(msgspec.Struct, frozen=True, tag="conversation_renamed"):
@@ -42,10 +49,66 @@ class ConversationRenamed(msgspec.Struct, frozen=True, tag="conversation_renamed
 
     title: str
     """The new title."""
+    replaces: int | None = None
+    """The version of the conversation that was changed; none for whichever there was."""
+
+
+class ConversationConfigured(msgspec.Struct, frozen=True, tag="conversation_configured"):
+    """A conversation got other settings."""
+
+    settings: ConversationSettings
+    """All its settings from now on."""
+    replaces: int | None = None
+    """The version of the conversation that was changed; none for whichever there was."""
+
+
+class ConversationStarred(msgspec.Struct, frozen=True, tag="conversation_starred"):
+    """A conversation got a star, or lost it."""
+
+    starred: bool
+    """Whether it has one now."""
+
+
+class ConversationArchived(msgspec.Struct, frozen=True, tag="conversation_archived"):
+    """A conversation was put away, or brought back."""
+
+    archived: bool
+    """Whether it is put away now."""
+
+
+class ConversationTrashed(msgspec.Struct, frozen=True, tag="conversation_trashed"):
+    """A conversation was deleted; for a while that can be undone."""
+
+
+class ConversationRestored(msgspec.Struct, frozen=True, tag="conversation_restored"):
+    """A deletion was undone."""
 
 
 class ConversationDeleted(msgspec.Struct, frozen=True, tag="conversation_deleted"):
     """A conversation and all that hung on it is gone. Published, never stored."""
+
+
+class MessagePinned(msgspec.Struct, frozen=True, tag="message_pinned"):
+    """A message was pinned, or let go."""
+
+    message_id: MessageId
+    """The message."""
+    pinned: bool
+    """Whether it is pinned now."""
+
+
+class MessageQueued(msgspec.Struct, frozen=True, tag="message_queued"):
+    """A message was said while another turn was running; it is sent after that."""
+
+    message: QueuedMessage
+    """The message."""
+
+
+class MessageUnqueued(msgspec.Struct, frozen=True, tag="message_unqueued"):
+    """A message waits no longer: it is being sent, or was taken back."""
+
+    turn_id: TurnId
+    """The turn that was to answer it."""
 
 
 class MessageAdded(msgspec.Struct, frozen=True, tag="message_added"):
@@ -68,6 +131,11 @@ class TurnStarted(msgspec.Struct, frozen=True, tag="turn_started"):
     """The model that is to answer."""
     attended: bool = True
     """Whether a person is there to be asked for approvals."""
+    parent_id: MessageId | None = None
+    """The message that its first answer follows, where it goes on with a turn that broke off; none
+    for `message_id`."""
+    options: RequestOptions = RequestOptions()
+    """How to answer."""
 
 
 class StepStarted(msgspec.Struct, frozen=True, tag="step_started"):
@@ -98,6 +166,28 @@ class AttemptFailed(msgspec.Struct, frozen=True, tag="attempt_failed"):
     """The model that is asked now; the same one, where it is asked again."""
     kept: bool = True
     """Whether what had arrived of the answer stands. If not, its deltas begin anew."""
+
+
+class RequestReduced(msgspec.Struct, frozen=True, tag="request_reduced"):
+    """The oldest messages were left out of a request, because the model's window is too small.
+
+    The conversation itself has all of them.
+    """
+
+    turn_id: TurnId
+    """The turn it belongs to."""
+    step: int
+    """The step whose request it was."""
+    first_message_id: MessageId
+    """The oldest message that was sent, apart from pinned ones."""
+    left_out: int
+    """How many messages were left out."""
+    tokens_before: int
+    """Tokens of the whole, estimated."""
+    tokens_after: int
+    """Tokens of what was sent, estimated."""
+    window: int
+    """Tokens that the model can take."""
 
 
 class ToolProposed(msgspec.Struct, frozen=True, tag="tool_proposed"):
@@ -194,14 +284,33 @@ class TurnInterrupted(msgspec.Struct, frozen=True, tag="turn_interrupted"):
 
 TurnEnded = TurnFinished | TurnFailed | TurnCancelled | TurnInterrupted
 
+Quiet = (
+    ConversationConfigured
+    | ConversationStarred
+    | ConversationArchived
+    | ConversationTrashed
+    | ConversationRestored
+    | MessagePinned
+)
+"""Events after which a conversation keeps its place in lists: nothing was said in it."""
+
 Event = (
     ConversationCreated
     | ConversationRenamed
+    | ConversationConfigured
+    | ConversationStarred
+    | ConversationArchived
+    | ConversationTrashed
+    | ConversationRestored
     | ConversationDeleted
     | MessageAdded
+    | MessagePinned
+    | MessageQueued
+    | MessageUnqueued
     | TurnStarted
     | StepStarted
     | AttemptFailed
+    | RequestReduced
     | ToolProposed
     | ApprovalRequested
     | ApprovalAnswered

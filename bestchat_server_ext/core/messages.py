@@ -89,6 +89,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why the model stopped."""
     partial: bool = False
     """Whether it was cut short: by Stop, by a failure, or by the end of a process."""
+    pinned: bool = False
+    """Whether somebody pinned it: it is kept in view, and in every request."""
 
     @property
     def text(self) -> str:

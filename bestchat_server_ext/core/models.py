@@ -94,6 +94,19 @@ class ModelFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The day on which its provider stops serving it, as 2026-01-31; empty if none is known."""
 
 
+class RequestOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How to answer; what is none is left to the provider."""
+
+    temperature: float | None = None
+    """How far to stray from the likeliest word."""
+    top_p: float | None = None
+    """Share of the likely words that are considered at all."""
+    max_output_tokens: int | None = None
+    """Tokens after which to stop, reasoning included."""
+    stop: tuple[str, ...] | None = None
+    """Texts before which to stop."""
+
+
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tokens of one step or of a whole turn, as the provider counted them."""
 

@@ -6,21 +6,8 @@ import msgspec
 
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.messages import Message
-from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.models import ModelRef, RequestOptions
 from bestchat_server_ext.core.tools import ToolSpec
-
-
-class RequestOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How to answer; what is none is left to the provider."""
-
-    temperature: float | None = None
-    """How far to stray from the likeliest word."""
-    top_p: float | None = None
-    """Share of the likely words that are considered at all."""
-    max_output_tokens: int | None = None
-    """Tokens after which to stop, reasoning included."""
-    stop: tuple[str, ...] | None = None
-    """Texts before which to stop."""
 
 
 class ModelRequest(msgspec.Struct, frozen=True):

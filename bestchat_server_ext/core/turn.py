@@ -95,6 +95,17 @@ class AttemptFailed(msgspec.Struct, frozen=True):
     kept: bool = True
 
 
+class RequestReduced(msgspec.Struct, frozen=True):
+    """The oldest messages had to be left out of a step's request."""
+
+    step: int
+    first_message_id: MessageId
+    left_out: int
+    tokens_before: int
+    tokens_after: int
+    window: int
+
+
 class ApprovalGiven(msgspec.Struct, frozen=True):
     """A decision was stored for a call."""
 
@@ -132,6 +143,7 @@ Input = (
     | ModelReplied
     | ModelFailed
     | AttemptFailed
+    | RequestReduced
     | ApprovalGiven
     | ToolFinished
     | ToolLost
@@ -260,6 +272,10 @@ class TurnMachine:
             case AttemptFailed(step=step):
                 if self._asking(step):
                     self._note_attempt(happened, at)
+            case RequestReduced(step=step):
+                if self._asking(step):
+                    reduced = ev.RequestReduced(self.turn.id, **msgspec.structs.asdict(happened))
+                    self._emit(reduced, at)
             case ApprovalGiven():
                 self._take_decision(happened, at)
             case ToolFinished(execution_id=key, result=result):
@@ -286,7 +302,7 @@ class TurnMachine:
     def _parent(self) -> MessageId:
         """The message that the current step's answer follows."""
         if self.turn.step <= 1:
-            return self.turn.message_id
+            return self.turn.follows
         return tool_message_id(self.turn.id, self.turn.step - 1)
 
     @property
@@ -424,7 +440,7 @@ class TurnMachine:
             )
             self._end(ev.TurnFailed(self.turn.id, error.info), at)
             return
-        parent = tool_message_id(self.turn.id, step - 1) if step > 1 else self.turn.message_id
+        parent = tool_message_id(self.turn.id, step - 1) if step > 1 else self.turn.follows
         answer = answer_id(self.turn.id, step)
         self._emit(ev.StepStarted(self.turn.id, step, answer, parent), at)
         self._answered = False

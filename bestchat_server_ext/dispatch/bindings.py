@@ -17,6 +17,7 @@ from bestchat_server_ext.api import (
     approvals,
     conversations,
     events,
+    messages,
     models,
     providers,
     system,
@@ -31,6 +32,8 @@ from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.tools import Decision
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.exchange import ExchangeService
+from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderRegistry
@@ -47,6 +50,8 @@ class Services:
     storage: Storage
     stream: StreamService
     conversations: ConversationManager
+    exchange: ExchangeService
+    housekeeping: Housekeeping
     providers: ProviderRegistry
     turns: TurnService
     tokens: TokenService
@@ -80,11 +85,25 @@ class Bindings:
             conversations.create: self._create,
             conversations.get: self._get,
             conversations.list_: self._list,
+            conversations.search: self._search,
             conversations.rename: self._rename,
+            conversations.configure: self._configure_conversation,
+            conversations.star: self._star,
+            conversations.archive: self._archive,
+            conversations.fork: self._fork,
+            conversations.export: self._export,
+            conversations.import_: self._import,
             conversations.delete: self._delete,
+            conversations.restore: self._restore,
             turns.start: self._start,
+            turns.continue_: self._continue,
             turns.cancel: self._cancel,
             turns.get: self._turn,
+            turns.unqueue: self._unqueue,
+            turns.send_queued: self._send_queued,
+            messages.edit: self._edit,
+            messages.regenerate: self._regenerate,
+            messages.pin: self._pin,
             approvals.list_: self._pending,
             approvals.answer: self._answer,
             events.replay: self._replay,
@@ -123,17 +142,87 @@ class Bindings:
     async def _list(
         self, caller: Caller, request: conversations.ListConversations
     ) -> msgspec.Struct:
-        return await self._services.conversations.list(caller.owner, request.limit, request.cursor)
+        return await self._services.conversations.list(caller.owner, request)
+
+    async def _search(
+        self, caller: Caller, request: conversations.SearchConversations
+    ) -> msgspec.Struct:
+        return await self._services.conversations.search(caller.owner, request.query, request.limit)
 
     async def _rename(self, _: Caller, request: conversations.RenameConversation) -> msgspec.Struct:
-        return await self._services.conversations.rename(request.conversation_id, request.title)
+        return await self._services.conversations.rename(
+            request.conversation_id, request.title, request.version
+        )
+
+    async def _configure_conversation(
+        self, _: Caller, request: conversations.ConfigureConversation
+    ) -> msgspec.Struct:
+        return await self._services.conversations.configure(
+            request.conversation_id, request.settings, request.version
+        )
+
+    async def _star(self, _: Caller, request: conversations.StarConversation) -> msgspec.Struct:
+        return await self._services.conversations.star(
+            request.conversation_id, starred=request.starred
+        )
+
+    async def _archive(
+        self, _: Caller, request: conversations.ArchiveConversation
+    ) -> msgspec.Struct:
+        return await self._services.conversations.archive(
+            request.conversation_id, archived=request.archived
+        )
+
+    async def _fork(
+        self, caller: Caller, request: conversations.ForkConversation
+    ) -> msgspec.Struct:
+        return await self._services.exchange.fork(caller.owner, request)
+
+    async def _export(self, _: Caller, request: conversations.ExportConversation) -> msgspec.Struct:
+        return await self._services.exchange.export(request)
+
+    async def _import(
+        self, caller: Caller, request: conversations.ImportConversation
+    ) -> msgspec.Struct:
+        return await self._services.exchange.import_(caller.owner, request)
 
     async def _delete(self, _: Caller, request: conversations.DeleteConversation) -> msgspec.Struct:
-        await self._services.conversations.delete(request.conversation_id)
+        await self._services.turns.stop(request.conversation_id)
+        if request.forever:
+            await self._services.conversations.purge(request.conversation_id)
+        else:
+            await self._services.conversations.trash(request.conversation_id)
         return Empty()
+
+    async def _restore(
+        self, _: Caller, request: conversations.RestoreConversation
+    ) -> msgspec.Struct:
+        return await self._services.conversations.restore(request.conversation_id)
+
+    async def _edit(self, caller: Caller, request: messages.EditMessage) -> msgspec.Struct:
+        return await self._services.turns.edit(caller.owner, request)
+
+    async def _regenerate(
+        self, caller: Caller, request: messages.RegenerateAnswer
+    ) -> msgspec.Struct:
+        return await self._services.turns.regenerate(caller.owner, request)
+
+    async def _pin(self, _: Caller, request: messages.PinMessage) -> msgspec.Struct:
+        return await self._services.conversations.pin(
+            request.conversation_id, request.message_id, pinned=request.pinned
+        )
 
     async def _start(self, caller: Caller, request: turns.StartTurn) -> msgspec.Struct:
         return await self._services.turns.start(caller.owner, request)
+
+    async def _continue(self, caller: Caller, request: turns.ContinueTurn) -> msgspec.Struct:
+        return await self._services.turns.go_on(caller.owner, request)
+
+    async def _unqueue(self, _: Caller, request: turns.UnqueueMessage) -> msgspec.Struct:
+        return await self._services.turns.unqueue(request.conversation_id, request.turn_id)
+
+    async def _send_queued(self, _: Caller, request: turns.SendQueued) -> msgspec.Struct:
+        return await self._services.turns.send_queued(request.conversation_id)
 
     async def _cancel(self, _: Caller, request: turns.CancelTurn) -> msgspec.Struct:
         return await self._services.turns.cancel(request.turn_id)

@@ -22,6 +22,7 @@ from bestchat_server_ext.core.ids import (
     TurnId,
 )
 from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.search import Hit
 from bestchat_server_ext.core.tools import ToolExecution
 
 
@@ -79,6 +80,23 @@ class PartialText(msgspec.Struct, frozen=True):
     step: int = 0
     """The step that it is the answer of. A text that comes after its step has ended, because the
     two writes have overtaken each other, is not kept."""
+
+
+class ListFilter(msgspec.Struct, frozen=True):
+    """Which of an owner's conversations to list."""
+
+    starred: bool | None = None
+    """With a star, or without one; none for both."""
+    archived: bool | None = False
+    """Those that were put away, or those that were not; none for both."""
+    deleted: bool = False
+    """Those that were deleted and are not gone yet, in place of the others."""
+    label: str | None = None
+    """Only those that come from here; none for all."""
+
+
+NO_FILTER = ListFilter()
+"""All that are neither put away nor deleted."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -147,12 +165,29 @@ class Storage(Protocol):
         """The events that follow `seq`, oldest first; none if some of them were trimmed."""
         ...
 
-    async def list_conversations(self, owner: OwnerId, *, limit: int, cursor: str = "") -> Page:
+    async def list_conversations(
+        self, owner: OwnerId, *, limit: int, cursor: str = "", only: ListFilter = NO_FILTER
+    ) -> Page:
         """An owner's conversations, the last changed first.
 
         Raises:
             InvalidRequest: the cursor was not given out by this method.
         """
+        ...
+
+    async def search(self, owner: OwnerId, terms: Sequence[str], *, limit: int) -> tuple[Hit, ...]:
+        """An owner's conversations in which all words are said in one place, the last said first.
+
+        The words are those of `core.search.terms`. Deleted conversations are not found.
+        """
+        ...
+
+    async def deleted_before(self, moment: datetime, *, limit: int) -> tuple[ConversationId, ...]:
+        """Conversations of all owners that were deleted before a moment and are not gone yet."""
+        ...
+
+    async def queues_at_rest(self, *, limit: int) -> tuple[ConversationId, ...]:
+        """Conversations of all owners in which messages wait although no turn is active."""
         ...
 
     async def delete(self, conversation_id: ConversationId, at: datetime) -> Envelope:
@@ -184,6 +219,10 @@ class Storage(Protocol):
 
     async def last_turn(self, owner: OwnerId, *, finished: bool = False) -> Turn | None:
         """The owner's most recent turn in any conversation; of those only that were answered."""
+        ...
+
+    async def active_turns(self, owner: OwnerId) -> int:
+        """How many of an owner's turns have not ended."""
         ...
 
     async def pending(

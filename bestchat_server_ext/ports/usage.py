@@ -102,6 +102,14 @@ class UsageStore(Protocol):
         """
         ...
 
+    async def spent(self, conversation_id: ConversationId) -> UsageSums:
+        """Sums over all entries of a conversation.
+
+        Raises:
+            Unavailable: storage is out of reach.
+        """
+        ...
+
     async def summary(
         self,
         owner: OwnerId,

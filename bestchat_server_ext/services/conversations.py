@@ -1,14 +1,41 @@
-"""ConversationManager: create, read, list, rename, delete."""
+"""ConversationManager: create, read, find, arrange, delete."""
 
 from __future__ import annotations
 
-from bestchat_server_ext.api.conversations import ConversationPage, CreateConversation
+from contextlib import suppress
+from datetime import timedelta
+
+from bestchat_server_ext.api.conversations import (
+    ConversationPage,
+    CreateConversation,
+    ListConversations,
+    SearchResult,
+)
 from bestchat_server_ext.core.conversation import Conversation, ConversationState, create
-from bestchat_server_ext.core.errors import Conflict, InvalidRequest
-from bestchat_server_ext.core.events import ConversationCreated, ConversationRenamed
-from bestchat_server_ext.core.ids import ConversationId, OwnerId, is_new_id
-from bestchat_server_ext.ports.storage import Storage
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
+from bestchat_server_ext.core.cost import picodollars
+from bestchat_server_ext.core.errors import Conflict, InvalidRequest, NotFound
+from bestchat_server_ext.core.events import (
+    ConversationArchived,
+    ConversationConfigured,
+    ConversationCreated,
+    ConversationRenamed,
+    ConversationRestored,
+    ConversationStarred,
+    ConversationTrashed,
+    Event,
+    MessagePinned,
+)
+from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, is_new_id
+from bestchat_server_ext.core.messages import Message
+from bestchat_server_ext.core.models import ModelRef
+from bestchat_server_ext.core.search import terms
+from bestchat_server_ext.ports.storage import ListFilter, Storage
 from bestchat_server_ext.services.stream import StreamService
+
+MOST_FALLBACKS = 10
+LONGEST_SYSTEM_PROMPT = 100_000
+PURGED_AT_ONCE = 50
 
 
 class ConversationManager:
@@ -23,7 +50,7 @@ class ConversationManager:
         """Begin a conversation; a client's own id makes it safe to ask twice.
 
         Raises:
-            InvalidRequest: the client's id is not a UUIDv7.
+            InvalidRequest: the client's id is not a UUIDv7, or a setting cannot be used.
             Conflict: that id is taken by something else.
         """
         chosen = request.conversation_id
@@ -33,8 +60,9 @@ class ConversationManager:
                 hint="Make one, or leave it out.",
                 field="conversation_id",
             )
+        require_settings(request.settings)
         conversation_id = chosen or ConversationId(self._stream.clock.new_id())
-        event = ConversationCreated(owner, request.title, request.label)
+        event = ConversationCreated(owner, request.title, request.label, request.settings)
         try:
             appended = await self._stream.append(conversation_id, [event])
         except Conflict:
@@ -52,16 +80,113 @@ class ConversationManager:
         """The whole conversation."""
         return await self._stream.state(conversation_id)
 
-    async def list(self, owner: OwnerId, limit: int, cursor: str) -> ConversationPage:
+    async def list(self, owner: OwnerId, request: ListConversations) -> ConversationPage:
         """One page of an owner's conversations, the last changed first."""
-        page = await self._storage.list_conversations(owner, limit=limit, cursor=cursor)
+        only = ListFilter(request.starred, request.archived, request.deleted, request.label)
+        page = await self._storage.list_conversations(
+            owner, limit=request.limit, cursor=request.cursor, only=only
+        )
         return ConversationPage(page.items, page.cursor)
 
-    async def rename(self, conversation_id: ConversationId, title: str) -> Conversation:
-        """Give a conversation another title."""
-        await self._stream.append(conversation_id, [ConversationRenamed(title)])
+    async def search(self, owner: OwnerId, query: str, limit: int) -> SearchResult:
+        """An owner's conversations in which something is said, the last said first."""
+        return SearchResult(await self._storage.search(owner, terms(query), limit=limit))
+
+    async def rename(
+        self, conversation_id: ConversationId, title: str, version: int | None = None
+    ) -> Conversation:
+        """Give a conversation another title.
+
+        Raises:
+            VersionConflict: it is not the version that was changed any more.
+        """
+        return await self._change(conversation_id, ConversationRenamed(title, version))
+
+    async def configure(
+        self,
+        conversation_id: ConversationId,
+        settings: ConversationSettings,
+        version: int | None = None,
+    ) -> Conversation:
+        """Set what is set for a conversation.
+
+        Raises:
+            InvalidRequest: a setting cannot be used.
+            VersionConflict: it is not the version that was changed any more.
+        """
+        require_settings(settings)
+        return await self._change(conversation_id, ConversationConfigured(settings, version))
+
+    async def star(self, conversation_id: ConversationId, *, starred: bool) -> Conversation:
+        """Give a conversation a star, or take it away."""
+        return await self._change(conversation_id, ConversationStarred(starred))
+
+    async def archive(self, conversation_id: ConversationId, *, archived: bool) -> Conversation:
+        """Put a conversation away, or bring it back."""
+        return await self._change(conversation_id, ConversationArchived(archived))
+
+    async def pin(
+        self, conversation_id: ConversationId, message_id: MessageId, *, pinned: bool
+    ) -> Message:
+        """Pin a message, or let it go.
+
+        Raises:
+            NotFound: there is no such message in this conversation.
+        """
+        await self._stream.append(conversation_id, [MessagePinned(message_id, pinned)])
+        return (await self.state(conversation_id)).messages[message_id]
+
+    async def trash(self, conversation_id: ConversationId) -> None:
+        """Delete a conversation so that it can be restored for a while."""
+        await self._stream.append(conversation_id, [ConversationTrashed()])
+
+    async def restore(self, conversation_id: ConversationId) -> Conversation:
+        """Undo the deletion of a conversation; of one that is not deleted, nothing changes."""
+        return await self._change(conversation_id, ConversationRestored())
+
+    async def purge(self, conversation_id: ConversationId) -> None:
+        """Remove a conversation and everything that hangs on it, for good."""
+        await self._stream.delete(conversation_id)
+
+    async def purge_deleted(self, keep: timedelta) -> int:
+        """Remove what was deleted so long ago that nobody can restore it; give how many.
+
+        Raises:
+            Unavailable: storage is out of reach; what was not removed is found again next time.
+        """
+        before = self._stream.clock.now() - keep
+        gone = 0
+        for conversation_id in await self._storage.deleted_before(before, limit=PURGED_AT_ONCE):
+            with suppress(NotFound):  # another process was faster
+                await self.purge(conversation_id)
+                gone += 1
+        return gone
+
+    async def _change(self, conversation_id: ConversationId, event: Event) -> Conversation:
+        await self._stream.append(conversation_id, [event])
         return await self.get(conversation_id)
 
-    async def delete(self, conversation_id: ConversationId) -> None:
-        """Remove a conversation and everything that hangs on it."""
-        await self._stream.delete(conversation_id)
+
+def require_settings(settings: ConversationSettings) -> None:
+    """Refuse settings that could not be used later.
+
+    Raises:
+        InvalidRequest: one is of the wrong form, or too long.
+    """
+    if settings.model is not None:
+        ModelRef.parse(settings.model)
+    others = settings.fallback_models or ()
+    for text in others:
+        ModelRef.parse(text)
+    if settings.max_cost is not None:
+        picodollars(settings.max_cost)
+    if len(others) > MOST_FALLBACKS:
+        raise InvalidRequest(
+            f"At most {MOST_FALLBACKS} models can stand in.", field="settings.fallback_models"
+        )
+    if len(settings.system_prompt) > LONGEST_SYSTEM_PROMPT:
+        raise InvalidRequest(
+            f"Standing instructions may have {LONGEST_SYSTEM_PROMPT:,} characters at most.",
+            hint="Attach what is longer to a message.",
+            field="settings.system_prompt",
+        )

@@ -51,6 +51,8 @@ class Step:
         draft: where the answer grows.
         first_delta: is called when its first piece is about to be published.
         report: stores that an attempt has failed, before the next one begins.
+        fallbacks: who stands in where the conversation says so itself; none for what the
+            configuration says.
         tried: the models that were asked.
         failures: why each of them failed, the last time.
         retries: how often the present one was asked again.
@@ -63,6 +65,7 @@ class Step:
     draft: Draft
     first_delta: Callable[[], None]
     report: Callable[[AttemptFailed], Awaitable[None]]
+    fallbacks: tuple[str, ...] | None = None
     tried: list[str] = field(default_factory=list)
     failures: dict[str, ChatError] = field(default_factory=dict)
     retries: int = 0
@@ -166,17 +169,21 @@ class FailoverService:
 
     # Who is next.
 
-    async def _others(self, owner: OwnerId, cause: failover.Cause) -> list[str]:
+    async def _others(self, step: Step, cause: failover.Cause) -> list[str]:
         """Who may stand in, of those that can be asked at all."""
-        named = [ModelRef.parse(text) for text in self._fallbacks.of(cause)]
-        return [str(ref) for ref in await self._providers.usable(owner, named)] if named else []
+        own = step.fallbacks if cause == "outage" else None
+        texts = self._fallbacks.of(cause) if own is None else own
+        named = [ModelRef.parse(text) for text in texts]
+        usable = await self._providers.usable(step.owner, named) if named else ()
+        return [str(ref) for ref in usable]
 
     async def _first(self, step: Step) -> ModelRef:
         """The model that was chosen, unless it is being left alone and another one stands in."""
         chosen = step.request.model
-        if not self._fallbacks.outage or not await self._cools(step.owner, str(chosen)):
+        own = self._fallbacks.outage if step.fallbacks is None else step.fallbacks
+        if not own or not await self._cools(step.owner, str(chosen)):
             return chosen
-        others = await self._others(step.owner, "outage")
+        others = await self._others(step, "outage")
         ready = [model for model in others if not await self._cools(step.owner, model)]
         if not ready:
             return chosen
@@ -191,7 +198,7 @@ class FailoverService:
         Raises:
             ChatError: why the chosen model failed, if nobody is.
         """
-        others = await self._others(step.owner, failover.cause_of(error.info))
+        others = await self._others(step, failover.cause_of(error.info))
         heard = step.draft.heard
         decision = failover.decide(
             error.info,

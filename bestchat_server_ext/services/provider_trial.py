@@ -15,9 +15,9 @@ from bestchat_server_ext.core.cost import Outcome, spent
 from bestchat_server_ext.core.errors import ChatError, ProviderError
 from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, TurnId
 from bestchat_server_ext.core.messages import Message, TextPart
-from bestchat_server_ext.core.models import ModelRef, Prices
+from bestchat_server_ext.core.models import ModelRef, Prices, RequestOptions
 from bestchat_server_ext.core.reply import ReplyBuilder
-from bestchat_server_ext.core.request import ModelRequest, RequestOptions
+from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.providers import ProviderRegistry

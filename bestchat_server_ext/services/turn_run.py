@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+import msgspec
+
 from bestchat_server_ext.core import turn as machine
 from bestchat_server_ext.core.conversation import ConversationState, Turn
 from bestchat_server_ext.core.errors import (
@@ -36,6 +38,7 @@ from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.bus import DraftWanted, Frame, Lagged
 from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Storage
 from bestchat_server_ext.ports.telemetry import TOOL_FAILED, Telemetry
+from bestchat_server_ext.services.budget import Budget
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.failover import FailoverService, Step
@@ -68,6 +71,7 @@ class Wheel:
         providers: knows the models.
         tools: knows the tools, and runs them.
         failover: gets a step answered.
+        budget: says no before something becomes too much.
         step_limit: how many requests to a model a turn may make.
         telemetry: who is told what happens.
     """
@@ -78,6 +82,7 @@ class Wheel:
     providers: ProviderRegistry
     tools: ToolExecutor
     failover: FailoverService
+    budget: Budget
     step_limit: int = machine.STEP_LIMIT
     telemetry: Telemetry = field(default_factory=FanOut)
 
@@ -123,6 +128,11 @@ class TurnRun:
     def seq(self) -> int:
         """Number of the last event it knows."""
         return self._seq
+
+    @property
+    def finished(self) -> bool:
+        """Whether the turn has come to its final answer."""
+        return self._machine.turn.state == "finished"
 
     @property
     def conversation_id(self) -> ConversationId:
@@ -336,26 +346,31 @@ class TurnRun:
         wheel, turn = self._wheel, self._machine.turn
         ref = ModelRef.parse(turn.fallback or turn.model)
         state: ConversationState = await wheel.stream.state(self.conversation_id)
+        await wheel.budget.require_step(state.conversation, ref)
         specs = tuple(wheel.tools.specs().values())
-        request = wheel.context.project(state, command.parent_id, ref, specs)
+        facts = msgspec.structs.replace(wheel.providers.facts(ref), ref=str(ref))
+        projection = wheel.context.project(state, turn, command.parent_id, facts, specs)
+        if projection.reduced is not None:
+            await self._report(projection.reduced)
         wheel.stream.open_draft(draft)
         step = Step(
             turn=turn,
             owner=state.conversation.owner,
-            request=request,
+            request=projection.request,
             draft=draft,
             first_delta=first_delta,
             report=self._report,
+            fallbacks=state.conversation.settings.fallback_models,
         )
         return await wheel.failover.answer(step)
 
-    async def _report(self, failed: machine.AttemptFailed) -> None:
-        """Have a failed attempt stored, before the next one is made."""
+    async def _report(self, happened: machine.AttemptFailed | machine.RequestReduced) -> None:
+        """Have something stored that happened to the request, before the model is asked."""
         stored = asyncio.get_running_loop().create_future()
 
         async def make() -> None:
             try:
-                await self._feed(failed)
+                await self._feed(happened)
             finally:
                 if not stored.done():  # whoever waited may have been stopped meanwhile
                     stored.set_result(None)

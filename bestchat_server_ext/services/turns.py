@@ -1,4 +1,4 @@
-"""TurnService: start, cancel, approve; and keep running turns alive.
+"""TurnService: start, queue, go on with, cancel, approve; and keep running turns alive.
 
 A turn runs as a task of the process that holds its lease. Once a second all running turns of this
 process renew their leases and store what they have heard, in one transaction; now and then the
@@ -11,39 +11,35 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from bestchat_server_ext.api.turns import StartTurn, TurnTicket
+from bestchat_server_ext.api.messages import EditMessage, RegenerateAnswer
+from bestchat_server_ext.api.turns import ContinueTurn, StartTurn, TurnRequest, TurnTicket
 from bestchat_server_ext.core import turn as machine
-from bestchat_server_ext.core.conversation import ConversationState, Turn, start_turn
+from bestchat_server_ext.core.conversation import Conversation, ConversationState, Turn, start_turn
 from bestchat_server_ext.core.errors import (
     ChatError,
     Conflict,
     InvalidRequest,
-    NotFound,
+    LimitReached,
+    TurnActive,
     Unavailable,
 )
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
     CancelRequested,
-    ConversationRenamed,
-    Event,
-    MessageAdded,
-    TurnStarted,
+    MessageQueued,
+    MessageUnqueued,
 )
-from bestchat_server_ext.core.ids import (
-    ConversationId,
-    ExecutionId,
-    MessageId,
-    OwnerId,
-    TurnId,
-    derived_id,
-)
-from bestchat_server_ext.core.messages import Message, TextPart
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, OwnerId, TurnId
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.origin import origin
+from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution
 from bestchat_server_ext.ports.storage import Claim, Lease
+from bestchat_server_ext.services import turn_plans as plans
 from bestchat_server_ext.services.turn_run import TurnRun, Wheel
 
 _log = logging.getLogger(__name__)
@@ -60,7 +56,21 @@ LOOK_SECONDS = 0.8
 """How often storage is asked for what other processes have written into conversations that are
 followed here: whoever looks twice before it counts has it within two seconds."""
 
-_TITLE_LENGTH = 80
+QUEUE_LIMIT = 20
+"""Messages that may wait in one conversation."""
+QUEUES_AT_ONCE = 20
+"""Conversations whose waiting messages are looked after at a time, where a process has ended
+between a turn and the next one."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request for an answer: whose, where, and who is to answer as which turn."""
+
+    owner: OwnerId
+    state: ConversationState
+    turn_id: TurnId
+    model: ModelRef
 
 
 class TurnService:
@@ -108,39 +118,102 @@ class TurnService:
     # Verbs.
 
     async def start(self, owner: OwnerId, request: StartTurn) -> TurnTicket:
-        """Store a user message and begin to answer it.
+        """Store a user message and begin to answer it, or let it wait.
 
         Raises:
             TurnActive: the conversation is busy.
             NotFound: the parent is not a message of this conversation.
+            LimitReached: too many turns are under way, or messages wait.
             ChatError: whatever choosing the model raises; then nothing was stored.
         """
+        asked = await self._asked(owner, request)
+        if isinstance(asked, TurnTicket):
+            return asked
+        if request.queue and asked.state.active_turn is not None:
+            return await self._queue(request, asked)
+        parent = request.parent_id or (None if request.root else asked.state.newest)
+        said = request.text, request.images
+        plan = plans.say(
+            asked.state, request, asked.turn_id, asked.model, said, parent, self._now()
+        )
+        try:
+            return await self._begin(asked, plan)
+        except TurnActive:
+            if not request.queue:
+                raise
+            return await self._queue(request, asked)
+
+    async def edit(self, owner: OwnerId, request: EditMessage) -> TurnTicket:
+        """Say a user message differently, as a branch of its own, and begin to answer it.
+
+        Raises:
+            ChatError: as `start` does.
+        """
+        asked = await self._asked(owner, request)
+        if isinstance(asked, TurnTicket):
+            return asked
+        said, parent = plans.edited(asked.state, request.message_id, request.text, request.images)
+        plan = plans.say(
+            asked.state, request, asked.turn_id, asked.model, said, parent, self._now()
+        )
+        return await self._begin(asked, plan)
+
+    async def regenerate(self, owner: OwnerId, request: RegenerateAnswer) -> TurnTicket:
+        """Begin to answer a user message again, as a branch of its own.
+
+        Raises:
+            ChatError: as `start` does.
+        """
+        asked = await self._asked(owner, request)
+        if isinstance(asked, TurnTicket):
+            return asked
+        of = request.message_id
+        plan = plans.regenerate(asked.state, request, asked.turn_id, asked.model, of)
+        return await self._begin(asked, plan)
+
+    async def go_on(self, owner: OwnerId, request: ContinueTurn) -> TurnTicket:
+        """Go on with a turn that broke off.
+
+        Raises:
+            ChatError: as `start` does; also where the turn has not broken off.
+        """
+        asked = await self._asked(owner, request)
+        if isinstance(asked, TurnTicket):
+            return asked
+        turn = asked.state.turns.get(request.turn_id) or await self.get(request.turn_id)
+        plan = plans.go_on(asked.state, request, asked.turn_id, asked.model, turn)
+        return await self._begin(asked, plan)
+
+    async def _asked(self, owner: OwnerId, request: TurnRequest) -> _Asked | TurnTicket:
+        """What a request is about; or the receipt, where it was received before."""
         self._require_open()
         if (before := await self._wheel.storage.find_turn(owner, request.request_id)) is not None:
-            return self._receipt(before, request)
-        model = await self._wheel.providers.resolve(owner, request.model)
-        label = self._wheel.providers.label(model)
+            return self._receipt(before, request.conversation_id)
         state = await self._wheel.stream.state(request.conversation_id)
-        turn_id = TurnId(self._wheel.stream.clock.new_id())
-        message = self._user_message(request, turn_id, state)
-        started = TurnStarted(turn_id, request.request_id, message.id, str(model), request.attended)
-        events: list[Event] = [MessageAdded(message), started]
-        if not state.conversation.title and not state.messages:
-            events.append(ConversationRenamed(_title(request.text)))
+        if (waiting := plans.waiting_for(state, request.request_id)) is not None:
+            return self._queued_ticket(waiting, state.conversation.seq)
+        named = request.model or state.conversation.settings.model
+        model = await self._wheel.providers.resolve(owner, named)
+        await self._wheel.budget.require_turn(owner)
+        return _Asked(owner, state, TurnId(self._wheel.stream.clock.new_id()), model)
+
+    async def _begin(self, asked: _Asked, plan: plans.Plan) -> TurnTicket:
+        """Store what begins a turn, and set it going."""
+        here, started = asked.state.conversation.id, plan.started
         try:
             appended = await self._wheel.stream.append(
-                request.conversation_id, events, claim=self._claim(turn_id)
+                here, plan.events, claim=self._claim(started.turn_id)
             )
         except Conflict:
             # The same request may have come in twice at the same time.
-            before = await self._wheel.storage.find_turn(owner, request.request_id)
+            before = await self._wheel.storage.find_turn(asked.owner, started.request_id)
             if before is None:
                 raise
-            return self._receipt(before, request)
+            return self._receipt(before, here)
         # No `await` from here on: a turn that is stored and leased has to be running.
-        begun = appended.envelopes[1]
+        begun = appended.envelopes[len(plan.before)]
         if appended.lease is not None:
-            turn = start_turn(request.conversation_id, started, begun.at)
+            turn = start_turn(here, started, begun.at)
             fresh = machine.TurnMachine(
                 turn,
                 {},
@@ -151,15 +224,16 @@ class TurnService:
             )
             last = appended.envelopes[-1].seq
             self._launch(TurnRun(self._wheel, fresh, appended.lease, last), machine.Begin())
-        return TurnTicket(turn_id, message.id, begun.seq, str(model), label)
+        label = self._wheel.providers.label(asked.model)
+        return TurnTicket(started.turn_id, started.message_id, begun.seq, str(asked.model), label)
 
-    def _receipt(self, turn: Turn, request: StartTurn) -> TurnTicket:
+    def _receipt(self, turn: Turn, conversation_id: ConversationId) -> TurnTicket:
         """The answer to a request that was received before.
 
         Raises:
             Conflict: that was another one, in another conversation.
         """
-        if turn.conversation_id != request.conversation_id:
+        if turn.conversation_id != conversation_id:
             raise Conflict(
                 "This request id was used in another conversation.",
                 hint="Make a new id for every message.",
@@ -168,24 +242,76 @@ class TurnService:
         label = self._wheel.providers.label(ModelRef.parse(turn.model))
         return TurnTicket(turn.id, turn.message_id, 0, turn.model, label)
 
-    def _user_message(
-        self, request: StartTurn, turn_id: TurnId, state: ConversationState
-    ) -> Message:
-        parent = request.parent_id or (None if request.root else state.newest)
-        if parent is not None and parent not in state.messages:
-            raise NotFound(
-                "The message to follow is not in this conversation.",
-                hint="Read the conversation again.",
-                field="parent_id",
+    def _now(self) -> datetime:
+        return self._wheel.stream.clock.now()
+
+    # The queue. Messages wait until a turn has finished; one that did not finish holds them up, so
+    # that nobody's words go to a model that has just failed, or was stopped.
+
+    async def _queue(self, request: StartTurn, asked: _Asked) -> TurnTicket:
+        if len(asked.state.conversation.queue) >= QUEUE_LIMIT:
+            raise LimitReached(
+                f"{QUEUE_LIMIT} messages wait already.",
+                hint="Wait until some of them were sent, or take one back.",
             )
-        return Message(
-            id=MessageId(derived_id(turn_id, "question")),
-            parent_id=parent,
-            role="user",
-            parts=(TextPart(request.text),),
-            created_at=self._wheel.stream.clock.now(),
-            turn_id=turn_id,
+        waiting = QueuedMessage(
+            asked.turn_id,
+            request.request_id,
+            request.text,
+            str(asked.model),
+            self._now(),
+            request.images,
+            request.options,
+            request.attended,
         )
+        here = request.conversation_id
+        appended = await self._wheel.stream.append(here, [MessageQueued(waiting)])
+        # The turn that it waits for may have finished a moment ago.
+        await self._send_next(here)
+        return self._queued_ticket(waiting, appended.envelopes[0].seq)
+
+    def _queued_ticket(self, waiting: QueuedMessage, seq: int) -> TurnTicket:
+        label = self._wheel.providers.label(ModelRef.parse(waiting.model))
+        message_id = plans.question_id(waiting.turn_id)
+        return TurnTicket(waiting.turn_id, message_id, seq, waiting.model, label, queued=True)
+
+    async def unqueue(self, conversation_id: ConversationId, turn_id: TurnId) -> Conversation:
+        """Take back a message that waits.
+
+        Raises:
+            Conflict: it does not wait any more.
+        """
+        await self._wheel.stream.append(conversation_id, [MessageUnqueued(turn_id)])
+        return (await self._wheel.stream.state(conversation_id)).conversation
+
+    async def send_queued(self, conversation_id: ConversationId) -> TurnTicket:
+        """Send the first message that waits.
+
+        Raises:
+            TurnActive: the conversation is busy.
+            Conflict: no message waits.
+        """
+        self._require_open()
+        state = await self._wheel.stream.state(conversation_id)
+        if not state.conversation.queue:
+            raise Conflict("No message waits in this conversation.")
+        return await self._send(state)
+
+    async def _send(self, state: ConversationState) -> TurnTicket:
+        waiting = state.conversation.queue[0]
+        owner, model = state.conversation.owner, ModelRef.parse(waiting.model)
+        asked = _Asked(owner, state, waiting.turn_id, model)
+        return await self._begin(asked, plans.send(state, waiting, self._now()))
+
+    async def _send_next(self, conversation_id: ConversationId) -> None:
+        """Send what waits, if the turn before it has finished and nothing else is under way."""
+        state = await self._wheel.stream.state(conversation_id)
+        last = next(reversed(state.turns.values()), None)
+        finished = last is not None and last.state == "finished"
+        if self._closing or not state.conversation.queue or not finished:
+            return
+        with suppress(Conflict):  # somebody else has sent it, or something else
+            await self._send(state)
 
     def _require_open(self) -> None:
         if self._closing:
@@ -210,6 +336,12 @@ class TurnService:
         if appended.lease is not None:
             await self._take_up(turn.conversation_id, appended.lease, machine.Cancelled())
         return await self.get(turn_id)
+
+    async def stop(self, conversation_id: ConversationId) -> None:
+        """Stop whatever runs in a conversation."""
+        state = await self._wheel.stream.state(conversation_id)
+        if state.active_turn is not None:
+            await self.cancel(state.active_turn.id)
 
     async def answer(
         self, conversation_id: ConversationId, key: ExecutionId, decision: Decision
@@ -260,6 +392,8 @@ class TurnService:
         try:
             with run.watch.running():
                 await run.run(first)
+            if run.finished:
+                await self._send_next(run.conversation_id)
         except ChatError as error:
             _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)
         except Exception as error:  # noqa: BLE001  the end of a task is where a bug has to be said
@@ -311,6 +445,8 @@ class TurnService:
         # This very process may have slept so long that its own leases have run out.
         await self._renew()
         now = self._wheel.stream.clock.now()
+        for here in await self._wheel.storage.queues_at_rest(limit=QUEUES_AT_ONCE):
+            await self._send_next(here)
         for lease in await self._wheel.storage.seize_expired(now, self._holder, now + LEASE):
             try:
                 await self._close_lost(lease)
@@ -332,9 +468,3 @@ def _check_arguments(text: str) -> None:
         raise InvalidRequest(
             "The edited arguments are not a JSON object.", field="arguments"
         ) from error
-
-
-def _title(text: str) -> str:
-    """A conversation's first title: the first line of its first message."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"

@@ -211,6 +211,15 @@ class UsageService:
 
     # Reading.
 
+    async def spent(self, conversation_id: ConversationId) -> UsageSums:
+        """What a conversation has cost, up to what was noted a moment ago.
+
+        Raises:
+            Unavailable: storage is out of reach.
+        """
+        await self.flush()
+        return await self._store.spent(conversation_id)
+
     async def summary(self, owner: OwnerId, request: SummarizeUsage) -> UsageSummary:
         """Add up what an owner has spent, up to what was noted a moment ago.
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret
 
+from bestchat_server_ext.core.cost import picodollars
+from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.turn import STEP_LIMIT
 from bestchat_server_ext.settings.masking import masked
 
@@ -94,6 +96,15 @@ def _web(address: str) -> None:
         raise ValueError("it is no address") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("an address begins with http:// or https:// and a host")
+
+
+def _amount(text: str) -> str:
+    if text:
+        try:
+            picodollars(text)
+        except InvalidRequest as error:
+            raise ValueError(error.info.text) from None
+    return text
 
 
 def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -233,6 +244,21 @@ class Settings(BaseModel):
             "demonstrations; there is no such provider if unset."
         ),
     ] = None
+    keep_deleted_days: Annotated[
+        int,
+        Field(ge=0, le=3650, description="Days for which a deleted conversation can be restored."),
+    ] = 7
+    max_running_turns: Annotated[
+        int, Field(ge=1, le=100_000, description="Turns that one owner may have under way.")
+    ] = 100
+    max_cost: Annotated[
+        str,
+        AfterValidator(_amount),
+        Field(
+            description="US dollars that a conversation may cost which sets no limit of its own, "
+            "as a decimal number; no limit if unset."
+        ),
+    ] = ""
     step_limit: Annotated[
         int, Field(ge=1, le=1000, description="Requests to a model within one turn.")
     ] = STEP_LIMIT

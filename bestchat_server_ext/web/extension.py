@@ -245,6 +245,14 @@ class BestChat(ExtensionApp):
     fallback_models_refused = AnyTrait(help="Those for what a policy refused.").tag(config=True)
     scripts_dir = AnyTrait(help="Folder of scripts for the provider `scripted`.").tag(config=True)
     max_sockets = AnyTrait(help="WebSockets that one user may have open.").tag(config=True)
+    keep_deleted_days = AnyTrait(help="Days for which a deleted conversation can be restored.").tag(
+        config=True
+    )
+    max_running_turns = AnyTrait(help="Turns that one owner may have under way.").tag(config=True)
+    max_cost = AnyTrait(
+        help="US dollars that a conversation may cost which sets no limit of its own, as a decimal "
+        "number; no limit if unset."
+    ).tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
     server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)
     allowed_models = AnyTrait(help="Patterns of the models that may be used.").tag(config=True)

@@ -22,12 +22,13 @@ from bestchat_server_ext.core.models import (
     Chunk,
     FinishChunk,
     ModelRef,
+    RequestOptions,
     TextChunk,
     ToolCallChunk,
     Usage,
     UsageChunk,
 )
-from bestchat_server_ext.core.request import ModelRequest, RequestOptions
+from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.ports.endpoint import Address
 from bestchat_server_ext.testing.endpoint import FixedEndpoint
 from bestchat_server_ext.testing.http_host import Call, Host

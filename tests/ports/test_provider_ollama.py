@@ -19,11 +19,12 @@ from bestchat_server_ext.core.models import (
     FinishChunk,
     ModelFacts,
     ModelRef,
+    RequestOptions,
     TextChunk,
     Usage,
     UsageChunk,
 )
-from bestchat_server_ext.core.request import ModelRequest, RequestOptions
+from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.ports.endpoint import Address
 from bestchat_server_ext.testing.endpoint import FixedEndpoint
 from bestchat_server_ext.testing.http_host import Call, Host

@@ -31,11 +31,12 @@ from bestchat_server_ext.core.models import (
     FinishChunk,
     ModelRef,
     ReasoningChunk,
+    RequestOptions,
     TextChunk,
     UsageChunk,
 )
 from bestchat_server_ext.core.provider_settings import Credential
-from bestchat_server_ext.core.request import ModelRequest, RequestOptions
+from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.core.tools import ToolSpec
 from bestchat_server_ext.ports.endpoint import Address

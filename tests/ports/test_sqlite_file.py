@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 
 from bestchat_server_ext.adapters.storage_sql import open_database, sqlite
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
-from bestchat_server_ext.adapters.storage_sql.tables import metadata
+from bestchat_server_ext.adapters.storage_sql.tables import is_described, metadata
 from bestchat_server_ext.adapters.storage_sql.upgrade import script_config, upgrade_schema
 from bestchat_server_ext.core.errors import Unavailable
 from bestchat_server_ext.testing.clock import ManualClock
@@ -110,7 +110,11 @@ async def test_migrations_lead_to_the_tables_that_are_used(tmp_path: Path) -> No
     await make(path)
     sync_engine = create_engine(f"sqlite:///{path}")
     with sync_engine.connect() as connection:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "include_name": is_described,
+        }
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == HEAD

@@ -61,7 +61,7 @@ async def test_an_append_is_few_queries(database: Database, asked: list[Query]) 
     begun = scene.begin()
     asked.clear()
     await database.storage.append(scene.id, begun.events, scene.clock.now())
-    assert len(asked) == 6
+    assert len(asked) == 7
     asked.clear()
     ended = ev.TurnFinished(begun.turn_id)
     await database.storage.append(scene.id, [ended], scene.clock.now())

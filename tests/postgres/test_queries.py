@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, event
 
 from bestchat_server_ext.adapters.storage_sql import Database
 from bestchat_server_ext.adapters.storage_sql.postgres import run_once
-from bestchat_server_ext.adapters.storage_sql.tables import metadata
+from bestchat_server_ext.adapters.storage_sql.tables import is_described, metadata
 from bestchat_server_ext.core.ids import LOCAL_OWNER, RequestId
-from bestchat_server_ext.ports.storage import Claim, PartialText
+from bestchat_server_ext.ports.storage import Claim, ListFilter, PartialText
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene, reply
 
@@ -38,7 +38,9 @@ def asked(database: Database) -> Iterator[list[Query]]:
 
 async def test_the_tables_are_what_the_migrations_make(clean_postgres_url: str) -> None:
     def differences(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": is_described}
+        )
         return list(compare_metadata(context, metadata))
 
     assert await run_once(clean_postgres_url, differences) == []
@@ -66,6 +68,7 @@ async def test_every_query_has_an_index(
     def explain(connection: Connection) -> dict[str, str]:
         # Tables this small are read from end to end, unless that is made to look expensive.
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        connection.exec_driver_sql("SET LOCAL enable_sort = off")
         plans = {}
         for statement, given in statements.items():
             if statement.startswith(("INSERT", "SELECT pg_")):
@@ -101,6 +104,11 @@ async def _ask_everything(database: Database) -> None:
     await storage.append(other.id, [other.created()], clock.now())
     page = await storage.list_conversations(owner, limit=1)
     await storage.list_conversations(owner, limit=1, cursor=page.cursor)
+    for only in (ListFilter(starred=True), ListFilter(deleted=True), ListFilter(label="x")):
+        await storage.list_conversations(owner, limit=1, only=only)
+    await storage.search(owner, ("anna", "b"), limit=3)
+    await storage.deleted_before(clock.now(), limit=3)
+    await storage.queues_at_rest(limit=3)
     await storage.locate("turn", begun.turn_id)
     await storage.turn(begun.turn_id)
     await storage.find_turn(owner, RequestId("r"))

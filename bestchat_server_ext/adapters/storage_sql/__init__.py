@@ -22,6 +22,7 @@
     tables        what is stored, and under which index it is found again
     rows          rows to values and back
     append        one append: events, and what they change
+    search        what is found by its words
     leases        who may write to a running turn
     queries       what is read
     store         SqlStorage: the port `storage`

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
-from bestchat_server_ext.adapters.storage_sql import rows
+from bestchat_server_ext.adapters.storage_sql import rows, search
 from bestchat_server_ext.adapters.storage_sql.tables import (
     conversations,
     events,
@@ -31,6 +31,7 @@ from bestchat_server_ext.core.conversation import (
     apply_turn,
     create,
     execution_of,
+    no_such_message,
     start_turn,
     turn_of,
 )
@@ -58,7 +59,7 @@ def append(
     if happened and isinstance(happened[0], ev.ConversationCreated):
         conversation = _create(connection, conversation_id, happened, at)
     else:
-        conversation = _count_on(connection, conversation_id, len(happened), at)
+        conversation = _count_on(connection, conversation_id, happened, at)
     first = conversation.seq - len(happened) + 1
     envelopes = tuple(
         Envelope(conversation_id, seq, at, event) for seq, event in enumerate(happened, first)
@@ -86,16 +87,21 @@ def _create(
     at: datetime,
 ) -> Conversation:
     created = create(conversation_id, Envelope(conversation_id, 1, at, happened[0])).conversation
-    values = {name: getattr(created, name) for name in created.__struct_fields__}
-    query = insert(conversations).values(values | {"seq": len(happened)})
+    values = rows.conversation_values(created) | {"seq": len(happened)}
+    query = insert(conversations).values(values)
     result = connection.execute(query.returning(*conversations.c))
     return rows.conversation(result.mappings().one())
 
 
 def _count_on(
-    connection: Connection, conversation_id: ConversationId, count: int, at: datetime
+    connection: Connection,
+    conversation_id: ConversationId,
+    happened: Sequence[Event],
+    at: datetime,
 ) -> Conversation:
-    changes = {"seq": conversations.c.seq + count, **({"updated_at": at} if count else {})}
+    changes: rows.Values = {"seq": conversations.c.seq + len(happened)}
+    if not all(isinstance(event, ev.Quiet) for event in happened):
+        changes["updated_at"] = at
     query = update(conversations).where(conversations.c.id == conversation_id).values(changes)
     row = None
     if is_id(conversation_id):
@@ -180,6 +186,7 @@ class _Change:
         self._turns = leased
         self._executions = executions
         self._messages: list[rows.Values] = []
+        self._pins: list[ev.MessagePinned] = []
         self._changed_turns: set[TurnId] = set()
         self._changed_executions: set[ExecutionId] = set()
         self._proposed: dict[ExecutionId, int] = {}
@@ -187,7 +194,7 @@ class _Change:
     def apply(self, envelope: Envelope) -> None:
         """Follow one event, or refuse it."""
         event = envelope.event
-        self._conversation = apply_conversation(self._conversation, event)
+        self._conversation = apply_conversation(self._conversation, event, envelope.at)
         match event:
             case ev.ConversationCreated() if envelope.seq > 1:
                 raise Conflict("This conversation exists already.")
@@ -196,6 +203,8 @@ class _Change:
             case ev.MessageAdded(message):
                 here = self._conversation.id
                 self._messages.append(rows.message_values(here, message, envelope.seq))
+            case ev.MessagePinned():
+                self._pins.append(event)
             case ev.TurnStarted():
                 self._start(event, envelope)
             case ev.ToolProposed(execution):
@@ -252,13 +261,17 @@ class _Change:
 
     def write(self, connection: Connection, envelopes: Sequence[Envelope]) -> None:
         """Write everything that is new or different."""
-        if self._conversation.title != self._before.title:
-            renamed = update(conversations).where(conversations.c.id == self._conversation.id)
-            connection.execute(renamed.values(title=self._conversation.title))
+        here = self._conversation.id
+        if changes := rows.conversation_changes(self._before, self._conversation):
+            changed = update(conversations).where(conversations.c.id == here)
+            connection.execute(changed.values(changes))
         if envelopes:
             connection.execute(insert(events), [rows.event_values(it) for it in envelopes])
         if self._messages:
             connection.execute(insert(messages), self._messages)
+        for event in self._pins:
+            _pin(connection, here, event)
+        search.index(connection, here, [envelope.event for envelope in envelopes])
         self._write_turns(connection)
         self._write_executions(connection)
 
@@ -282,3 +295,10 @@ class _Change:
             rows.execution_values(self._executions[key], seq) for key, seq in self._proposed.items()
         ]:
             connection.execute(insert(tool_executions), proposed)
+
+
+def _pin(connection: Connection, here: ConversationId, event: ev.MessagePinned) -> None:
+    its = messages.c.id == event.message_id, messages.c.conversation_id == here
+    pinned = update(messages).where(*its).values(pinned=event.pinned)
+    if connection.execute(pinned).rowcount == 0:
+        raise no_such_message()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, literal, select, tuple_
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.tables import (
@@ -18,13 +18,13 @@ from bestchat_server_ext.adapters.storage_sql.tables import (
     tool_executions,
     turns,
 )
-from bestchat_server_ext.core.conversation import Conversation, ConversationState, Turn
+from bestchat_server_ext.core.conversation import ACTIVE, Conversation, ConversationState, Turn
 from bestchat_server_ext.core.errors import InvalidRequest, NotFound
 from bestchat_server_ext.core.events import Envelope
 from bestchat_server_ext.core.ids import ConversationId, OwnerId, TurnId, is_id
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
-from bestchat_server_ext.ports.storage import Located, ObjectKind, Page
+from bestchat_server_ext.ports.storage import ListFilter, Located, ObjectKind, Page
 
 Value = TypeVar("Value")
 
@@ -112,16 +112,46 @@ def events_after(
     return tuple(map(rows.envelope, found)) if complete else None
 
 
-def page(connection: Connection, owner: OwnerId, limit: int, cursor: str) -> Page:
+def page(connection: Connection, owner: OwnerId, limit: int, cursor: str, only: ListFilter) -> Page:
     """A page of an owner's conversations, the last changed first."""
     place = conversations.c.updated_at, conversations.c.id
-    query = select(conversations).where(conversations.c.owner == owner)
+    query = select(conversations).where(conversations.c.owner == owner, *_filters(only))
     if cursor:
         query = query.where(tuple_(*place) < _cursor_place(cursor))
     query = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
     found = connection.execute(query).mappings().all()
     items = tuple(map(rows.conversation, found[:limit]))
     return Page(items, _cursor_after(items[-1]) if len(found) > limit else "")
+
+
+def _filters(only: ListFilter) -> Iterator[ColumnElement[bool]]:
+    columns = conversations.c
+    deleted = columns.deleted_at
+    yield deleted.is_not(None) if only.deleted else deleted.is_(None)
+    if only.starred is not None:
+        yield columns.starred if only.starred else ~columns.starred
+    if only.archived is not None and not only.deleted:
+        yield columns.archived if only.archived else ~columns.archived
+    if only.label is not None:
+        yield columns.label == only.label
+
+
+def deleted_before(
+    connection: Connection, moment: datetime, limit: int
+) -> tuple[ConversationId, ...]:
+    """Conversations that were deleted before a moment, the first deleted first."""
+    deleted = conversations.c.deleted_at
+    query = select(conversations.c.id).where(deleted < moment).order_by(deleted).limit(limit)
+    return tuple(map(ConversationId, connection.execute(query).scalars()))
+
+
+def queues_at_rest(connection: Connection, limit: int) -> tuple[ConversationId, ...]:
+    """Conversations in which messages wait although no turn is active."""
+    here = turns.c.conversation_id == conversations.c.id
+    active = exists().where(here, turns.c.state.in_(sorted(ACTIVE)))
+    waiting = conversations.c.queue.is_not(None), conversations.c.deleted_at.is_(None)
+    query = select(conversations.c.id).where(*waiting, ~active).order_by(conversations.c.id)
+    return tuple(map(ConversationId, connection.execute(query.limit(limit)).scalars()))
 
 
 def _cursor_after(item: Conversation) -> str:
@@ -170,6 +200,14 @@ def newest_turn(connection: Connection, *where: ColumnElement[bool]) -> Turn | N
     query = select(*rows.TURN).where(*where).order_by(*newest).limit(1)
     row = connection.execute(query).mappings().first()
     return None if row is None else rows.turn(row)
+
+
+def active_turns(connection: Connection, owner: OwnerId) -> int:
+    """How many of an owner's turns have not ended."""
+    # As text, which the planner must see to know that the index will do.
+    active = turns.c.state.in_([literal(state, literal_execute=True) for state in sorted(ACTIVE)])
+    query = select(func.count()).select_from(turns).where(turns.c.owner == owner, active)
+    return int(connection.execute(query).scalar_one())
 
 
 def pending(

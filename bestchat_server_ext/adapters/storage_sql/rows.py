@@ -16,7 +16,7 @@ from bestchat_server_ext.core.conversation import Conversation, Turn
 from bestchat_server_ext.core.events import Envelope, Event
 from bestchat_server_ext.core.ids import ConversationId, OwnerId
 from bestchat_server_ext.core.messages import Message
-from bestchat_server_ext.core.models import Usage
+from bestchat_server_ext.core.models import RequestOptions, Usage
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.provider_configs import ProviderConfig
 from bestchat_server_ext.ports.storage import Lease
@@ -29,6 +29,12 @@ Value = TypeVar("Value")
 
 TURN: list[ColumnElement[Any]] = [tables.turns.c[name] for name in Turn.__struct_fields__]
 """The columns that make a `Turn`; the others are the lease's."""
+
+_CHANGING = (
+    *("state", "step", "cancelling", "usage", "error", "ended_at", "fallback"),
+    "first_message_id",
+)
+"""The columns of a turn that events change."""
 
 _SCOPES = frozenset(Scope)
 
@@ -59,7 +65,7 @@ def _value(row: Row, kind: type[Value], **computed: object) -> Value:
 
 def conversation(row: Row) -> Conversation:
     """The conversation in a row of `conversations`."""
-    return _value(row, Conversation)
+    return _value(row, Conversation, queue=row["queue"] or ())
 
 
 def message(row: Row) -> Message:
@@ -69,7 +75,7 @@ def message(row: Row) -> Message:
 
 def turn(row: Row) -> Turn:
     """The turn in a row of `turns`."""
-    return _value(row, Turn)
+    return _value(row, Turn, options=row["options"] or {})
 
 
 def leased_turn(row: Row) -> LeasedTurn:
@@ -108,6 +114,18 @@ def provider_config(row: Row) -> ProviderConfig:
     return _value(row, ProviderConfig)
 
 
+def conversation_values(item: Conversation) -> Values:
+    """The row of a conversation."""
+    return {**msgspec.structs.asdict(item), "queue": item.queue or None}
+
+
+def conversation_changes(before: Conversation, after: Conversation) -> Values:
+    """What events have changed in the row of a conversation, apart from its counter."""
+    old, new = conversation_values(before), conversation_values(after)
+    del old["seq"], new["seq"]
+    return {name: value for name, value in new.items() if value != old[name]}
+
+
 def message_values(conversation_id: ConversationId, item: Message, seq: int) -> Values:
     """The row of a message."""
     fields = msgspec.structs.asdict(item)
@@ -118,6 +136,7 @@ def turn_values(row: LeasedTurn) -> Values:
     """The row of a turn that is new."""
     return {
         **msgspec.structs.asdict(row.turn),
+        "options": row.turn.options if row.turn.options != RequestOptions() else None,
         "owner": row.owner,
         "created_seq": row.created_seq,
         "partial": None,
@@ -127,8 +146,7 @@ def turn_values(row: LeasedTurn) -> Values:
 
 def turn_changes(row: LeasedTurn) -> Values:
     """What events can have changed in the row of a turn."""
-    changing = ("state", "step", "cancelling", "usage", "error", "ended_at", "fallback")
-    values = {name: getattr(row.turn, name) for name in changing} | lease_values(row)
+    values = {name: getattr(row.turn, name) for name in _CHANGING} | lease_values(row)
     return values | {"partial": None} if row.answered else values
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete
 from bestchat_server_ext.adapters.storage_sql import leases, queries
 from bestchat_server_ext.adapters.storage_sql.append import append
 from bestchat_server_ext.adapters.storage_sql.engine import Connections
+from bestchat_server_ext.adapters.storage_sql.search import search
 from bestchat_server_ext.adapters.storage_sql.tables import conversations, turns
 from bestchat_server_ext.core.conversation import ConversationState, Turn
 from bestchat_server_ext.core.events import ConversationDeleted, Envelope, Event
@@ -22,11 +23,14 @@ from bestchat_server_ext.core.ids import (
     is_id,
 )
 from bestchat_server_ext.core.reply import Reply
+from bestchat_server_ext.core.search import Hit
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.storage import (
+    NO_FILTER,
     Appended,
     Claim,
     Lease,
+    ListFilter,
     Located,
     ObjectKind,
     Page,
@@ -120,9 +124,23 @@ class SqlStorage:
         queries.require_id(conversation_id, "conversation")
         return await self._connections.read(queries.events_after, conversation_id, seq, limit)
 
-    async def list_conversations(self, owner: OwnerId, *, limit: int, cursor: str = "") -> Page:
+    async def list_conversations(
+        self, owner: OwnerId, *, limit: int, cursor: str = "", only: ListFilter = NO_FILTER
+    ) -> Page:
         """An owner's conversations, the last changed first."""
-        return await self._connections.read(queries.page, owner, limit, cursor)
+        return await self._connections.read(queries.page, owner, limit, cursor, only)
+
+    async def search(self, owner: OwnerId, terms: Sequence[str], *, limit: int) -> tuple[Hit, ...]:
+        """An owner's conversations in which all words are said in one place."""
+        return await self._connections.read(search, owner, terms, limit)
+
+    async def deleted_before(self, moment: datetime, *, limit: int) -> tuple[ConversationId, ...]:
+        """Conversations that were deleted before a moment and are not gone yet."""
+        return await self._connections.read(queries.deleted_before, moment, limit)
+
+    async def queues_at_rest(self, *, limit: int) -> tuple[ConversationId, ...]:
+        """Conversations in which messages wait although no turn is active."""
+        return await self._connections.read(queries.queues_at_rest, limit)
 
     async def locate(self, kind: ObjectKind, object_id: str) -> Located | None:
         """Where an object of a kind is and whose; none if there is none of that kind."""
@@ -149,6 +167,10 @@ class SqlStorage:
         if finished:
             wanted.append(turns.c.state == "finished")
         return await self._connections.read(queries.newest_turn, *wanted)
+
+    async def active_turns(self, owner: OwnerId) -> int:
+        """How many of an owner's turns have not ended."""
+        return await self._connections.read(queries.active_turns, owner)
 
     async def pending(
         self, owner: OwnerId, conversation_id: ConversationId | None

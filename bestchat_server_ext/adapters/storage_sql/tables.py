@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -88,6 +89,10 @@ def _conversation_key(*, primary: bool = False) -> Column[str]:
     )
 
 
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false())
+
+
 conversations = Table(
     "conversations",
     metadata,
@@ -98,8 +103,26 @@ conversations = Table(
     Column("seq", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("settings", Json, nullable=False, server_default=text("'{}'")),
+    _flag("starred"),
+    _flag("archived"),
+    Column("deleted_at", Moment),
+    Column("forked_from", Key),
+    Column("queue", Json),
     Index(None, "owner", "updated_at", "id"),
 )
+for _name, _columns, _condition in (
+    ("starred", ("owner", "updated_at", "id"), conversations.c.starred),
+    ("deleted_at", ("deleted_at",), conversations.c.deleted_at.is_not(None)),
+    ("queue", ("id",), conversations.c.queue.is_not(None)),
+):
+    Index(
+        f"ix_conversations_{_name}",
+        *(conversations.c[column] for column in _columns),
+        sqlite_where=_condition,
+        postgresql_where=_condition,
+    )
 
 messages = Table(
     "messages",
@@ -117,6 +140,7 @@ messages = Table(
     Column("partial", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("created_seq", Integer, nullable=False),
+    _flag("pinned"),
     Index(None, "conversation_id", "created_seq"),
 )
 
@@ -143,6 +167,9 @@ turns = Table(
     Column("partial", Json),
     Column("created_seq", Integer, nullable=False),
     Column("fallback", String),
+    Column("parent_id", Key),
+    Column("options", Json),
+    Column("first_message_id", Key),
     UniqueConstraint("owner", "request_id"),
     Index(None, "conversation_id", "created_seq"),
     Index(None, "owner", "started_at", "id"),
@@ -151,6 +178,12 @@ Index(
     "uq_turns_active",
     turns.c.conversation_id,
     unique=True,
+    sqlite_where=turns.c.state.in_(["running", "waiting"]),
+    postgresql_where=turns.c.state.in_(["running", "waiting"]),
+)
+Index(
+    "ix_turns_active_owner",
+    turns.c.owner,
     sqlite_where=turns.c.state.in_(["running", "waiting"]),
     postgresql_where=turns.c.state.in_(["running", "waiting"]),
 )
@@ -187,6 +220,24 @@ Index(
     sqlite_where=tool_executions.c.state == "waiting",
     postgresql_where=tool_executions.c.state == "waiting",
 )
+
+search_texts = Table(
+    "search_texts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _conversation_key(),
+    # None for the title of the conversation.
+    Column("message_id", Key),
+    Column("text", Text, nullable=False),
+    Index(None, "conversation_id", "message_id"),
+)
+"""What can be found. The index over it is the databases' own affair: `migrations.search_index`."""
+
+
+def is_described(name: str | None, kind: str, _parents: object = None) -> bool:
+    """Whether something in a database is to be compared with what stands here."""
+    return not (name or "").startswith("search_words") or kind == "schema"
+
 
 events = Table(
     "events",

@@ -34,7 +34,7 @@ from bestchat_server_ext.adapters.storage_sql.engine import Connections
 from bestchat_server_ext.adapters.storage_sql.tables import usage_logs
 from bestchat_server_ext.core.cost import Grouping
 from bestchat_server_ext.core.errors import InvalidRequest
-from bestchat_server_ext.core.ids import OwnerId, is_id
+from bestchat_server_ext.core.ids import ConversationId, OwnerId, is_id
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.ports.usage import UsageEntry, UsageGroup, UsagePage, UsageSums
 
@@ -55,6 +55,10 @@ class SqlUsageStore:
         if entries:
             await self._connections.write(_record, entries)
 
+    async def spent(self, conversation_id: ConversationId) -> UsageSums:
+        """Sums over all entries of a conversation."""
+        return await self._connections.read(_spent, conversation_id)
+
     async def summary(
         self,
         owner: OwnerId,
@@ -74,6 +78,11 @@ class SqlUsageStore:
         return await self._connections.read(_summary, period, by, limit, cursor)
 
 
+def _spent(connection: Connection, conversation_id: ConversationId) -> UsageSums:
+    here = _LOG.conversation_id == conversation_id
+    return _sums(connection.execute(select(*_COUNTED, *_every_sum()).where(here)).mappings().one())
+
+
 def _record(connection: Connection, entries: Sequence[UsageEntry]) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     query = dialect.insert(usage_logs).on_conflict_do_nothing(index_elements=["id"])
@@ -87,8 +96,7 @@ def _summary(
     limit: int,
     cursor: str,
 ) -> UsagePage:
-    sums = [column for name, value, where in _SUMMED for column in _halves(name, value, where)]
-    columns = [*_COUNTED, *sums]
+    columns = [*_COUNTED, *_every_sum()]
     total = connection.execute(select(*columns).where(*period)).mappings().one()
     binary = connection.dialect.name == "postgresql"
     query = _grouped(select(*columns).where(*period), by, cursor, postgres=binary)
@@ -103,6 +111,10 @@ def _summary(
 def _sum(value: ColumnElement[Any], where: ColumnElement[bool] | None) -> ColumnElement[Any]:
     total = func.sum(value)
     return total if where is None else total.filter(where)
+
+
+def _every_sum() -> list[Label[Any]]:
+    return [column for name, value, where in _SUMMED for column in _halves(name, value, where)]
 
 
 def _halves(

@@ -9,17 +9,23 @@ Needs hypothesis. A test draws histories and has each checked on a storage::
 
 from __future__ import annotations
 
+from typing import cast
+
 from hypothesis import strategies as st
 
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core import turn as machine
 from bestchat_server_ext.core.conversation import create, reduce
-from bestchat_server_ext.core.errors import Conflict, ProviderError
-from bestchat_server_ext.core.ids import MessageId
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
+from bestchat_server_ext.core.errors import Conflict, NotFound, ProviderError
+from bestchat_server_ext.core.ids import MessageId, RequestId, TurnId
+from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolResult
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.testing.port_suites.scene import TOOLS, Begun, Scene, assert_same, reply
+
+_NO_TURN = TurnId("019b76da-a800-7000-8000-0000000000ff")
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
 calls = st.builds(
@@ -28,6 +34,15 @@ calls = st.builds(
 replies = st.builds(lambda text, made: reply(text, *made), texts, st.lists(calls, max_size=3))
 results = st.builds(ToolResult, texts, st.booleans())
 decisions = st.builds(Decision, st.sampled_from(["approve", "reject"]), st.none() | texts, texts)
+settings = st.builds(
+    ConversationSettings, st.none() | texts, st.none() | st.tuples(texts), texts, st.none() | texts
+)
+versions = st.none() | st.integers(1, 3)
+ARRANGED: tuple[ev.Event, ...] = (
+    *(ev.ConversationStarred(starred) for starred in (True, False)),
+    *(ev.ConversationArchived(archived) for archived in (True, False)),
+    *(ev.ConversationTrashed(), ev.ConversationRestored(), ev.ConversationRestored()),
+)
 Choice = tuple[str, object]
 choices = st.one_of(
     st.tuples(st.just("reply"), replies),
@@ -40,6 +55,12 @@ choices = st.one_of(
     st.tuples(st.just("cancel"), replies),
     st.tuples(st.just("lose owner"), replies),
     st.tuples(st.just("rename"), texts),
+    st.tuples(st.just("arrange"), st.sampled_from(ARRANGED)),
+    st.tuples(st.just("arrange"), st.builds(ev.ConversationConfigured, settings, versions)),
+    st.tuples(st.just("pin"), st.booleans()),
+    st.tuples(st.just("queue"), texts),
+    st.tuples(st.just("unqueue"), st.none()),
+    st.tuples(st.just("reduce"), st.integers(1, 9)),
     st.tuples(st.just("begin"), st.booleans()),
 )
 
@@ -57,6 +78,7 @@ class Play:
         self.scene = scene
         self.turn: machine.TurnMachine | None = None
         self.envelopes: list[ev.Envelope] = []
+        self.waiting: list[TurnId] = []
 
     async def append(self, *events: ev.Event) -> None:
         """Store events, a moment later."""
@@ -81,6 +103,14 @@ class Play:
         """Let one thing happen."""
         if what == "rename":
             await self.append(ev.ConversationRenamed(str(how)))
+        elif what == "arrange":
+            await self.append(cast("ev.Event", how))
+        elif what == "pin":
+            await self.append(ev.MessagePinned(self._last_message(), pinned=bool(how)))
+        elif what == "queue":
+            await self.append(ev.MessageQueued(self._queued(str(how))))
+        elif what == "unqueue":
+            await self.append(ev.MessageUnqueued(self.waiting.pop(0) if self.waiting else _NO_TURN))
         elif what == "begin" or self.turn is None:
             newest = self.envelopes[-1].event
             last = newest.message.id if isinstance(newest, ev.MessageAdded) else None
@@ -89,9 +119,24 @@ class Play:
         else:
             await self._go_on(self.turn, what, how)
 
+    def _last_message(self) -> MessageId:
+        said = [
+            it.event.message.id for it in self.envelopes if isinstance(it.event, ev.MessageAdded)
+        ]
+        return said[-1] if said else MessageId(_NO_TURN)
+
+    def _queued(self, text: str) -> QueuedMessage:
+        clock = self.scene.clock
+        turn_id = TurnId(clock.new_id())
+        self.waiting.append(turn_id)
+        return QueuedMessage(turn_id, RequestId(text), text, "a/b", clock.now())
+
     async def _go_on(self, turn: machine.TurnMachine, what: str, how: object) -> None:
         step = turn.turn.step
         match how:
+            case int() if what == "reduce":
+                first = turn.turn.message_id
+                await self.feed(machine.RequestReduced(step, first, how, how * 10, how, how * 8))
             case Reply() if what == "reply":
                 await self.feed(machine.ModelReplied(step, how))
             case Reply() if what == "fail":
@@ -124,7 +169,7 @@ async def check_history(storage: Storage, scene: Scene, happened: list[Choice]) 
         known = len(play.envelopes)
         try:
             await play.happen(what, how)
-        except Conflict:  # a second turn, or Stop after the end
+        except (Conflict, NotFound):  # a second turn, Stop after the end, no message to pin
             assert len(play.envelopes) == known
         for envelope in play.envelopes[known:]:
             state = reduce(state, envelope)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import ErrorInfo, InvalidRequest
 from bestchat_server_ext.core.messages import (
     ImagePart,
@@ -19,7 +20,15 @@ from bestchat_server_ext.core.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from bestchat_server_ext.core.models import FinishReason, ModelFacts, ModelRef, Prices, Usage
+from bestchat_server_ext.core.models import (
+    FinishReason,
+    ModelFacts,
+    ModelRef,
+    Prices,
+    RequestOptions,
+    Usage,
+)
+from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.tools import (
     Decision,
     ExecutionState,
@@ -72,15 +81,51 @@ messages = st.builds(
     st.none() | usages,
     st.none() | st.sampled_from(get_args(FinishReason)),
     st.booleans(),
+    st.booleans(),
+)
+options = st.builds(
+    RequestOptions,
+    st.none() | st.floats(0, 2),
+    st.none() | st.floats(0, 1),
+    st.none() | counts,
+    st.none() | st.lists(texts, max_size=2).map(tuple),
+)
+queued = st.builds(
+    QueuedMessage,
+    *[texts] * 4,
+    moments,
+    st.lists(st.builds(ImagePart, texts, st.binary(max_size=8)), max_size=2).map(tuple),
+    options,
+    st.booleans(),
+)
+arranged = st.builds(
+    ConversationSettings,
+    st.none() | texts,
+    st.none() | st.lists(texts, max_size=2).map(tuple),
+    texts,
+    st.none() | texts,
 )
 infos = st.builds(ErrorInfo, texts, st.just("upstream"), texts, texts, texts, st.none() | counts)
 
 BY_CLASS: dict[type, st.SearchStrategy[Any]] = {
-    ev.ConversationCreated: st.builds(ev.ConversationCreated, texts, texts, texts),
-    ev.ConversationRenamed: st.builds(ev.ConversationRenamed, texts),
+    ev.ConversationCreated: st.builds(
+        ev.ConversationCreated, texts, texts, texts, arranged, st.none() | texts
+    ),
+    ev.ConversationRenamed: st.builds(ev.ConversationRenamed, texts, st.none() | counts),
+    ev.ConversationConfigured: st.builds(ev.ConversationConfigured, arranged, st.none() | counts),
+    ev.ConversationStarred: st.builds(ev.ConversationStarred, st.booleans()),
+    ev.ConversationArchived: st.builds(ev.ConversationArchived, st.booleans()),
+    ev.ConversationTrashed: st.builds(ev.ConversationTrashed),
+    ev.ConversationRestored: st.builds(ev.ConversationRestored),
+    ev.MessagePinned: st.builds(ev.MessagePinned, texts, st.booleans()),
+    ev.MessageQueued: st.builds(ev.MessageQueued, queued),
+    ev.MessageUnqueued: st.builds(ev.MessageUnqueued, texts),
+    ev.RequestReduced: st.builds(ev.RequestReduced, texts, counts, texts, *[counts] * 4),
     ev.ConversationDeleted: st.builds(ev.ConversationDeleted),
     ev.MessageAdded: st.builds(ev.MessageAdded, messages),
-    ev.TurnStarted: st.builds(ev.TurnStarted, *[texts] * 4, st.booleans()),
+    ev.TurnStarted: st.builds(
+        ev.TurnStarted, *[texts] * 4, st.booleans(), st.none() | texts, options
+    ),
     ev.StepStarted: st.builds(ev.StepStarted, texts, counts, texts, texts),
     ev.AttemptFailed: st.builds(
         ev.AttemptFailed, texts, counts, texts, infos, texts, st.booleans()

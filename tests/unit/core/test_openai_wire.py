@@ -26,13 +26,14 @@ from bestchat_server_ext.core.models import (
     ModelFacts,
     ModelRef,
     ReasoningChunk,
+    RequestOptions,
     TextChunk,
     ToolCallChunk,
     Usage,
     UsageChunk,
 )
 from bestchat_server_ext.core.reply import Reply, ReplyBuilder
-from bestchat_server_ext.core.request import ModelRequest, RequestOptions
+from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.core.tools import ToolCall, ToolResult, ToolSpec
 from bestchat_server_ext.core.wire.openai import (
     OpenAIDecoder,

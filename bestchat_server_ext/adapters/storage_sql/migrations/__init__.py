@@ -6,7 +6,8 @@ older version can work with what a newer one has made.
 
     env         how Alembic runs them
     versions    the steps
+    search_index  the full-text index, which SQLAlchemy does not know
 """
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision, known without loading Alembic."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from bestchat_server_ext.adapters.storage_sql.tables import metadata
+from bestchat_server_ext.adapters.storage_sql.tables import is_described, metadata
 
 
 def _run() -> None:
@@ -14,6 +14,7 @@ def _run() -> None:
         target_metadata=metadata,
         render_as_batch=True,
         compare_type=True,
+        include_name=is_described,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -1,0 +1,32 @@
+"""Messages that wait for their turn: said while another turn was running."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from bestchat_server_ext.core.ids import RequestId, TurnId
+from bestchat_server_ext.core.messages import ImagePart
+from bestchat_server_ext.core.models import RequestOptions
+
+
+class QueuedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A user message that will be sent when the turns before it have finished."""
+
+    turn_id: TurnId
+    """The turn that will answer it; it exists only once the message is sent."""
+    request_id: RequestId
+    """The client's own id of the request that said it."""
+    text: str
+    """What the user said."""
+    model: str
+    """The model that is to answer."""
+    queued_at: datetime
+    """When it was said, UTC."""
+    images: tuple[ImagePart, ...] = ()
+    """The pictures that go along."""
+    options: RequestOptions = RequestOptions()
+    """How to answer."""
+    attended: bool = True
+    """Whether a person is there to be asked for approvals."""
