@@ -16,6 +16,7 @@ from bestchat_server_ext.api import (
     approvals,
     conversations,
     frames,
+    messages,
     models,
     providers,
     system,
@@ -29,6 +30,7 @@ from bestchat_server_ext.api.procedure import PROTOCOL, Empty
 from bestchat_server_ext.core import conversation as conv
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.access import EVERY_SCOPE, KERNEL_SCOPES, Scope
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import MissingKey, NotFound, RateLimited
 from bestchat_server_ext.core.ids import (
     LOCAL_OWNER,
@@ -40,13 +42,16 @@ from bestchat_server_ext.core.ids import (
     uuid7,
 )
 from bestchat_server_ext.core.messages import (
+    ImagePart,
     Message,
     ReasoningPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
 )
-from bestchat_server_ext.core.models import ModelFacts, Prices, Usage
+from bestchat_server_ext.core.models import ModelFacts, Prices, RequestOptions, Usage
+from bestchat_server_ext.core.queue import QueuedMessage
+from bestchat_server_ext.core.search import Hit, SnippetPart
 from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution, ToolResult
 
@@ -60,7 +65,7 @@ def _id(number: int) -> str:
 
 
 CONVERSATION = ConversationId(_id(0))
-DONE, FAILED, STOPPED, LOST = (TurnId(_id(number)) for number in (10, 20, 30, 40))
+DONE, FAILED, STOPPED, LOST, ON = (TurnId(_id(number)) for number in (10, 20, 30, 40, 70))
 CALLING, ANSWER = (conv.answer_id(DONE, step) for step in (1, 2))
 
 
@@ -159,6 +164,19 @@ CUT = Message(
 )
 BUSY = RateLimited("The provider asks to wait.", hint="Try again later.", retry_after=12.5).info
 
+SETTINGS = ConversationSettings(
+    MODEL, ("anthropic/claude-sonnet-5",), "Answer in one sentence.", "0.50"
+)
+WAITS = QueuedMessage(
+    TurnId(_id(60)),
+    RequestId("cell-60"),
+    "And in winter?",
+    MODEL,
+    START + timedelta(seconds=40),
+    (ImagePart("image/png", b"\x89PNG"),),
+    RequestOptions(temperature=0.2),
+)
+
 STORY: tuple[ev.Event, ...] = (
     ev.ConversationCreated(LOCAL_OWNER, label="reports/sales.ipynb"),
     ev.ConversationRenamed("Sales of the autumn"),
@@ -186,7 +204,23 @@ STORY: tuple[ev.Event, ...] = (
     ev.MessageAdded(CUT),
     ev.TurnCancelled(STOPPED),
     *_asked(LOST, "Go on.", CUT.id),
+    ev.MessageQueued(WAITS),
+    ev.MessageQueued(msgspec.structs.replace(WAITS, turn_id=TurnId(_id(61)))),
+    ev.RequestReduced(LOST, 1, _question(STOPPED), 7, 9_000, 4_200, 10_000),
     ev.TurnInterrupted(LOST),
+    ev.MessageUnqueued(WAITS.turn_id),
+    ev.TurnStarted(ON, RequestId("on-1"), _question(STOPPED), MODEL, parent_id=CUT.id),
+    ev.StepStarted(ON, 1, conv.answer_id(ON, 1), CUT.id),
+    ev.TurnFailed(ON, BUSY),
+    ev.ConversationConfigured(SETTINGS, replaces=2),
+    ev.ConversationStarred(starred=True),
+    ev.ConversationArchived(archived=True),
+    ev.ConversationArchived(archived=False),
+    ev.MessagePinned(ANSWER, pinned=True),
+    ev.MessagePinned(CUT.id, pinned=True),
+    ev.MessagePinned(CUT.id, pinned=False),
+    ev.ConversationTrashed(),
+    ev.ConversationRestored(),
 )
 
 
@@ -226,6 +260,15 @@ CLIENT_FRAMES: tuple[frames.ClientFrame, ...] = (
     frames.Subscribe(CONVERSATION, SEQ, frames.DraftPosition(ANSWER, 0, 3)),
     frames.Unsubscribe(CONVERSATION),
     frames.Ping(),
+)
+
+FOUND = Hit(
+    conversation_id=CONVERSATION,
+    title=STATE.conversation.title,
+    updated_at=STATE.conversation.updated_at,
+    snippet=(SnippetPart("Sales", match=True), SnippetPart(" grew by 12.5 %")),
+    message_id=ANSWER,
+    starred=True,
 )
 
 MADE = tokens.NewToken(
@@ -337,8 +380,35 @@ REQUESTS: tuple[msgspec.Struct, ...] = (
     conversations.GetConversation(CONVERSATION),
     conversations.ListConversations(limit=20),
     conversations.RenameConversation(CONVERSATION, "Sales of the autumn"),
+    conversations.SearchConversations("autumn sal"),
+    conversations.ConfigureConversation(CONVERSATION, SETTINGS, version=2),
+    conversations.StarConversation(CONVERSATION),
+    conversations.ArchiveConversation(CONVERSATION),
+    conversations.ForkConversation(CONVERSATION, ANSWER),
+    conversations.ExportConversation(CONVERSATION, "notebook"),
+    conversations.ImportConversation("{}", "jupyter-ai"),
     conversations.DeleteConversation(CONVERSATION),
-    turns.StartTurn(CONVERSATION, RequestId("cell-1"), "How did sales go?", model=MODEL),
+    conversations.RestoreConversation(CONVERSATION),
+    turns.StartTurn(
+        conversation_id=CONVERSATION,
+        request_id=RequestId("cell-1"),
+        text="How did sales go?",
+        model=MODEL,
+        queue=True,
+    ),
+    turns.ContinueTurn(conversation_id=CONVERSATION, request_id=RequestId("on-1"), turn_id=STOPPED),
+    turns.UnqueueMessage(CONVERSATION, WAITS.turn_id),
+    turns.SendQueued(CONVERSATION),
+    messages.EditMessage(
+        conversation_id=CONVERSATION,
+        request_id=RequestId("edit-1"),
+        message_id=_question(DONE),
+        text="How did sales go in autumn?",
+    ),
+    messages.RegenerateAnswer(
+        conversation_id=CONVERSATION, request_id=RequestId("again-1"), message_id=ANSWER
+    ),
+    messages.PinMessage(CONVERSATION, ANSWER),
     turns.CancelTurn(STOPPED),
     turns.GetTurn(DONE),
     approvals.ListApprovals(),
@@ -365,6 +435,9 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
     STATE.conversation,
     STATE,
     conversations.ConversationPage((STATE.conversation,), ""),
+    conversations.SearchResult((FOUND,)),
+    conversations.ExportedFile("Sales-of-the-autumn.md", "text/markdown", "# Sales\n"),
+    STATE.messages[ANSWER],
     Empty(),
     turns.TurnTicket(DONE, _question(DONE), 4, MODEL),
     *STATE.turns.values(),

@@ -16,11 +16,40 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
     "conversation": {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 35,
+      "seq": 51,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:35Z",
+      "updated_at": "2026-11-23T09:30:42Z",
       "title": "Sales of the autumn",
-      "label": "reports/sales.ipynb"
+      "label": "reports/sales.ipynb",
+      "version": 3,
+      "settings": {
+        "model": "openai/gpt-5-mini",
+        "fallback_models": [
+          "anthropic/claude-sonnet-5"
+        ],
+        "system_prompt": "Answer in one sentence.",
+        "max_cost": "0.50"
+      },
+      "starred": true,
+      "queue": [
+        {
+          "turn_id": "01a207be-9808-7000-8000-00000000003d",
+          "request_id": "cell-60",
+          "text": "And in winter?",
+          "model": "openai/gpt-5-mini",
+          "queued_at": "2026-11-23T09:30:40Z",
+          "images": [
+            {
+              "type": "image",
+              "media_type": "image/png",
+              "data": "iVBORw=="
+            }
+          ],
+          "options": {
+            "temperature": 0.2
+          }
+        }
+      ]
     },
     "messages": {
       "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -125,7 +154,8 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "input_tokens": 905,
           "output_tokens": 17
         },
-        "finish_reason": "stop"
+        "finish_reason": "stop",
+        "pinned": true
       },
       "01a207bd-f7e0-736f-bb5f-a8066c349506": {
         "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
@@ -199,7 +229,8 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "cached_tokens": 512,
           "reasoning_tokens": 20
         },
-        "ended_at": "2026-11-23T09:30:20Z"
+        "ended_at": "2026-11-23T09:30:20Z",
+        "options": {}
       },
       "01a207bd-f7e0-7000-8000-000000000014": {
         "id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -218,7 +249,8 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "retry_after": 12.5
         },
         "ended_at": "2026-11-23T09:30:25Z",
-        "fallback": "anthropic/claude-sonnet-5"
+        "fallback": "anthropic/claude-sonnet-5",
+        "options": {}
       },
       "01a207be-1ef0-7000-8000-00000000001e": {
         "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -231,7 +263,8 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "step": 1,
         "cancelling": true,
         "usage": {},
-        "ended_at": "2026-11-23T09:30:31Z"
+        "ended_at": "2026-11-23T09:30:31Z",
+        "options": {}
       },
       "01a207be-4600-7000-8000-000000000028": {
         "id": "01a207be-4600-7000-8000-000000000028",
@@ -242,7 +275,29 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "started_at": "2026-11-23T09:30:33Z",
         "state": "interrupted",
         "step": 1,
-        "ended_at": "2026-11-23T09:30:35Z"
+        "ended_at": "2026-11-23T09:30:38Z",
+        "options": {},
+        "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
+      },
+      "01a207be-bb30-7000-8000-000000000046": {
+        "id": "01a207be-bb30-7000-8000-000000000046",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "on-1",
+        "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:40Z",
+        "state": "failed",
+        "step": 1,
+        "error": {
+          "code": "rate_limited",
+          "kind": "upstream",
+          "text": "The provider asks to wait.",
+          "hint": "Try again later.",
+          "retry_after": 12.5
+        },
+        "ended_at": "2026-11-23T09:30:42Z",
+        "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+        "options": {}
       }
     },
     "executions": {
@@ -304,7 +359,9 @@ export const conversationCreated1: components["schemas"]["Envelope"] = {
     "type": "conversation_created",
     "owner": "local",
     "title": "",
-    "label": "reports/sales.ipynb"
+    "label": "reports/sales.ipynb",
+    "settings": {},
+    "forked_from": null
   }
 };
 
@@ -315,7 +372,8 @@ export const conversationRenamed1: components["schemas"]["Envelope"] = {
   "at": "2026-11-23T09:30:02Z",
   "event": {
     "type": "conversation_renamed",
-    "title": "Sales of the autumn"
+    "title": "Sales of the autumn",
+    "replaces": null
   }
 };
 
@@ -353,7 +411,9 @@ export const turnStarted1: components["schemas"]["Envelope"] = {
     "request_id": "cell-000a",
     "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
     "model": "openai/gpt-5-mini",
-    "attended": true
+    "attended": true,
+    "parent_id": null,
+    "options": {}
   }
 };
 
@@ -699,7 +759,9 @@ export const turnStarted2: components["schemas"]["Envelope"] = {
     "request_id": "cell-0014",
     "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
     "model": "openai/gpt-5-mini",
-    "attended": true
+    "attended": true,
+    "parent_id": null,
+    "options": {}
   }
 };
 
@@ -791,7 +853,9 @@ export const turnStarted3: components["schemas"]["Envelope"] = {
     "request_id": "cell-001e",
     "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
     "model": "openai/gpt-5-mini",
-    "attended": true
+    "attended": true,
+    "parent_id": null,
+    "options": {}
   }
 };
 
@@ -891,7 +955,9 @@ export const turnStarted4: components["schemas"]["Envelope"] = {
     "request_id": "cell-0028",
     "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
     "model": "openai/gpt-5-mini",
-    "attended": true
+    "attended": true,
+    "parent_id": null,
+    "options": {}
   }
 };
 
@@ -909,22 +975,261 @@ export const stepStarted5: components["schemas"]["Envelope"] = {
   }
 };
 
-export const turnInterrupted1: components["schemas"]["Envelope"] = {
+export const messageQueued1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
   "seq": 35,
   "at": "2026-11-23T09:30:35Z",
+  "event": {
+    "type": "message_queued",
+    "message": {
+      "turn_id": "01a207be-9420-7000-8000-00000000003c",
+      "request_id": "cell-60",
+      "text": "And in winter?",
+      "model": "openai/gpt-5-mini",
+      "queued_at": "2026-11-23T09:30:40Z",
+      "images": [
+        {
+          "type": "image",
+          "media_type": "image/png",
+          "data": "iVBORw=="
+        }
+      ],
+      "options": {
+        "temperature": 0.2
+      }
+    }
+  }
+};
+
+export const messageQueued2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 36,
+  "at": "2026-11-23T09:30:36Z",
+  "event": {
+    "type": "message_queued",
+    "message": {
+      "turn_id": "01a207be-9808-7000-8000-00000000003d",
+      "request_id": "cell-60",
+      "text": "And in winter?",
+      "model": "openai/gpt-5-mini",
+      "queued_at": "2026-11-23T09:30:40Z",
+      "images": [
+        {
+          "type": "image",
+          "media_type": "image/png",
+          "data": "iVBORw=="
+        }
+      ],
+      "options": {
+        "temperature": 0.2
+      }
+    }
+  }
+};
+
+export const requestReduced1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 37,
+  "at": "2026-11-23T09:30:37Z",
+  "event": {
+    "type": "request_reduced",
+    "turn_id": "01a207be-4600-7000-8000-000000000028",
+    "step": 1,
+    "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+    "left_out": 7,
+    "tokens_before": 9000,
+    "tokens_after": 4200,
+    "window": 10000
+  }
+};
+
+export const turnInterrupted1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 38,
+  "at": "2026-11-23T09:30:38Z",
   "event": {
     "type": "turn_interrupted",
     "turn_id": "01a207be-4600-7000-8000-000000000028"
   }
 };
 
+export const messageUnqueued1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 39,
+  "at": "2026-11-23T09:30:39Z",
+  "event": {
+    "type": "message_unqueued",
+    "turn_id": "01a207be-9420-7000-8000-00000000003c"
+  }
+};
+
+export const turnStarted5: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 40,
+  "at": "2026-11-23T09:30:40Z",
+  "event": {
+    "type": "turn_started",
+    "turn_id": "01a207be-bb30-7000-8000-000000000046",
+    "request_id": "on-1",
+    "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+    "model": "openai/gpt-5-mini",
+    "attended": true,
+    "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+    "options": {}
+  }
+};
+
+export const stepStarted6: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 41,
+  "at": "2026-11-23T09:30:41Z",
+  "event": {
+    "type": "step_started",
+    "turn_id": "01a207be-bb30-7000-8000-000000000046",
+    "step": 1,
+    "message_id": "01a207be-bb30-7832-bf4c-d9abeb219e15",
+    "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85"
+  }
+};
+
+export const turnFailed2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 42,
+  "at": "2026-11-23T09:30:42Z",
+  "event": {
+    "type": "turn_failed",
+    "turn_id": "01a207be-bb30-7000-8000-000000000046",
+    "error": {
+      "code": "rate_limited",
+      "kind": "upstream",
+      "text": "The provider asks to wait.",
+      "hint": "Try again later.",
+      "retry_after": 12.5
+    }
+  }
+};
+
+export const conversationConfigured1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 43,
+  "at": "2026-11-23T09:30:43Z",
+  "event": {
+    "type": "conversation_configured",
+    "settings": {
+      "model": "openai/gpt-5-mini",
+      "fallback_models": [
+        "anthropic/claude-sonnet-5"
+      ],
+      "system_prompt": "Answer in one sentence.",
+      "max_cost": "0.50"
+    },
+    "replaces": 2
+  }
+};
+
+export const conversationStarred1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 44,
+  "at": "2026-11-23T09:30:44Z",
+  "event": {
+    "type": "conversation_starred",
+    "starred": true
+  }
+};
+
+export const conversationArchived1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 45,
+  "at": "2026-11-23T09:30:45Z",
+  "event": {
+    "type": "conversation_archived",
+    "archived": true
+  }
+};
+
+export const conversationArchived2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 46,
+  "at": "2026-11-23T09:30:46Z",
+  "event": {
+    "type": "conversation_archived",
+    "archived": false
+  }
+};
+
+export const messagePinned1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 47,
+  "at": "2026-11-23T09:30:47Z",
+  "event": {
+    "type": "message_pinned",
+    "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+    "pinned": true
+  }
+};
+
+export const messagePinned2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 48,
+  "at": "2026-11-23T09:30:48Z",
+  "event": {
+    "type": "message_pinned",
+    "message_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+    "pinned": true
+  }
+};
+
+export const messagePinned3: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 49,
+  "at": "2026-11-23T09:30:49Z",
+  "event": {
+    "type": "message_pinned",
+    "message_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+    "pinned": false
+  }
+};
+
+export const conversationTrashed1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 50,
+  "at": "2026-11-23T09:30:50Z",
+  "event": {
+    "type": "conversation_trashed"
+  }
+};
+
+export const conversationRestored1: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 51,
+  "at": "2026-11-23T09:30:51Z",
+  "event": {
+    "type": "conversation_restored"
+  }
+};
+
 export const conversationDeleted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 36,
-  "at": "2026-11-23T09:30:36Z",
+  "seq": 52,
+  "at": "2026-11-23T09:30:52Z",
   "event": {
     "type": "conversation_deleted"
   }
@@ -946,13 +1251,13 @@ export const delta1: components["schemas"]["Delta"] = {
 export const caughtUp1: components["schemas"]["CaughtUp"] = {
   "type": "caught_up",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 35
+  "seq": 51
 };
 
 export const heartbeat1: components["schemas"]["Heartbeat"] = {
   "type": "heartbeat",
   "seqs": {
-    "01a207bd-a9c0-7000-8000-000000000000": 35
+    "01a207bd-a9c0-7000-8000-000000000000": 51
   }
 };
 
@@ -979,7 +1284,7 @@ export const subscribe1: components["schemas"]["Subscribe"] = {
 export const subscribe2: components["schemas"]["Subscribe"] = {
   "type": "subscribe",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "after": 35,
+  "after": 51,
   "draft": {
     "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
     "part": 0,
@@ -1015,15 +1320,93 @@ export const renameConversation1: components["schemas"]["RenameConversation"] = 
   "title": "Sales of the autumn"
 };
 
+export const searchConversations1: components["schemas"]["SearchConversations"] = {
+  "query": "autumn sal"
+};
+
+export const configureConversation1: components["schemas"]["ConfigureConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "settings": {
+    "model": "openai/gpt-5-mini",
+    "fallback_models": [
+      "anthropic/claude-sonnet-5"
+    ],
+    "system_prompt": "Answer in one sentence.",
+    "max_cost": "0.50"
+  },
+  "version": 2
+};
+
+export const starConversation1: components["schemas"]["StarConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const archiveConversation1: components["schemas"]["ArchiveConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const forkConversation1: components["schemas"]["ForkConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97"
+};
+
+export const exportConversation1: components["schemas"]["ExportConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "format": "notebook"
+};
+
+export const importConversation1: components["schemas"]["ImportConversation"] = {
+  "content": "{}",
+  "format": "jupyter-ai"
+};
+
 export const deleteConversation1: components["schemas"]["DeleteConversation"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const restoreConversation1: components["schemas"]["RestoreConversation"] = {
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
 };
 
 export const startTurn1: components["schemas"]["StartTurn"] = {
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
   "request_id": "cell-1",
+  "model": "openai/gpt-5-mini",
   "text": "How did sales go?",
-  "model": "openai/gpt-5-mini"
+  "queue": true
+};
+
+export const continueTurn1: components["schemas"]["ContinueTurn"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "on-1",
+  "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
+};
+
+export const unqueueMessage1: components["schemas"]["UnqueueMessage"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "turn_id": "01a207be-9420-7000-8000-00000000003c"
+};
+
+export const sendQueued1: components["schemas"]["SendQueued"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const editMessage1: components["schemas"]["EditMessage"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "edit-1",
+  "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
+  "text": "How did sales go in autumn?"
+};
+
+export const regenerateAnswer1: components["schemas"]["RegenerateAnswer"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "again-1",
+  "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97"
+};
+
+export const pinMessage1: components["schemas"]["PinMessage"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97"
 };
 
 export const cancelTurn1: components["schemas"]["CancelTurn"] = {
@@ -1111,22 +1494,80 @@ export const listOptions1: components["schemas"]["ListOptions"] = {};
 export const conversation1: components["schemas"]["Conversation"] = {
   "id": "01a207bd-a9c0-7000-8000-000000000000",
   "owner": "local",
-  "seq": 35,
+  "seq": 51,
   "created_at": "2026-11-23T09:30:01Z",
-  "updated_at": "2026-11-23T09:30:35Z",
+  "updated_at": "2026-11-23T09:30:42Z",
   "title": "Sales of the autumn",
-  "label": "reports/sales.ipynb"
+  "label": "reports/sales.ipynb",
+  "version": 3,
+  "settings": {
+    "model": "openai/gpt-5-mini",
+    "fallback_models": [
+      "anthropic/claude-sonnet-5"
+    ],
+    "system_prompt": "Answer in one sentence.",
+    "max_cost": "0.50"
+  },
+  "starred": true,
+  "queue": [
+    {
+      "turn_id": "01a207be-9808-7000-8000-00000000003d",
+      "request_id": "cell-60",
+      "text": "And in winter?",
+      "model": "openai/gpt-5-mini",
+      "queued_at": "2026-11-23T09:30:40Z",
+      "images": [
+        {
+          "type": "image",
+          "media_type": "image/png",
+          "data": "iVBORw=="
+        }
+      ],
+      "options": {
+        "temperature": 0.2
+      }
+    }
+  ]
 };
 
 export const conversationState1: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 35,
+    "seq": 51,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:35Z",
+    "updated_at": "2026-11-23T09:30:42Z",
     "title": "Sales of the autumn",
-    "label": "reports/sales.ipynb"
+    "label": "reports/sales.ipynb",
+    "version": 3,
+    "settings": {
+      "model": "openai/gpt-5-mini",
+      "fallback_models": [
+        "anthropic/claude-sonnet-5"
+      ],
+      "system_prompt": "Answer in one sentence.",
+      "max_cost": "0.50"
+    },
+    "starred": true,
+    "queue": [
+      {
+        "turn_id": "01a207be-9808-7000-8000-00000000003d",
+        "request_id": "cell-60",
+        "text": "And in winter?",
+        "model": "openai/gpt-5-mini",
+        "queued_at": "2026-11-23T09:30:40Z",
+        "images": [
+          {
+            "type": "image",
+            "media_type": "image/png",
+            "data": "iVBORw=="
+          }
+        ],
+        "options": {
+          "temperature": 0.2
+        }
+      }
+    ]
   },
   "messages": {
     "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -1231,7 +1672,8 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "input_tokens": 905,
         "output_tokens": 17
       },
-      "finish_reason": "stop"
+      "finish_reason": "stop",
+      "pinned": true
     },
     "01a207bd-f7e0-736f-bb5f-a8066c349506": {
       "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
@@ -1305,7 +1747,8 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "cached_tokens": 512,
         "reasoning_tokens": 20
       },
-      "ended_at": "2026-11-23T09:30:20Z"
+      "ended_at": "2026-11-23T09:30:20Z",
+      "options": {}
     },
     "01a207bd-f7e0-7000-8000-000000000014": {
       "id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -1324,7 +1767,8 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "retry_after": 12.5
       },
       "ended_at": "2026-11-23T09:30:25Z",
-      "fallback": "anthropic/claude-sonnet-5"
+      "fallback": "anthropic/claude-sonnet-5",
+      "options": {}
     },
     "01a207be-1ef0-7000-8000-00000000001e": {
       "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -1337,7 +1781,8 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "step": 1,
       "cancelling": true,
       "usage": {},
-      "ended_at": "2026-11-23T09:30:31Z"
+      "ended_at": "2026-11-23T09:30:31Z",
+      "options": {}
     },
     "01a207be-4600-7000-8000-000000000028": {
       "id": "01a207be-4600-7000-8000-000000000028",
@@ -1348,7 +1793,29 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "started_at": "2026-11-23T09:30:33Z",
       "state": "interrupted",
       "step": 1,
-      "ended_at": "2026-11-23T09:30:35Z"
+      "ended_at": "2026-11-23T09:30:38Z",
+      "options": {},
+      "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
+    },
+    "01a207be-bb30-7000-8000-000000000046": {
+      "id": "01a207be-bb30-7000-8000-000000000046",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "request_id": "on-1",
+      "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+      "model": "openai/gpt-5-mini",
+      "started_at": "2026-11-23T09:30:40Z",
+      "state": "failed",
+      "step": 1,
+      "error": {
+        "code": "rate_limited",
+        "kind": "upstream",
+        "text": "The provider asks to wait.",
+        "hint": "Try again later.",
+        "retry_after": 12.5
+      },
+      "ended_at": "2026-11-23T09:30:42Z",
+      "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+      "options": {}
     }
   },
   "executions": {
@@ -1405,14 +1872,92 @@ export const conversationPage1: components["schemas"]["ConversationPage"] = {
     {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 35,
+      "seq": 51,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:35Z",
+      "updated_at": "2026-11-23T09:30:42Z",
       "title": "Sales of the autumn",
-      "label": "reports/sales.ipynb"
+      "label": "reports/sales.ipynb",
+      "version": 3,
+      "settings": {
+        "model": "openai/gpt-5-mini",
+        "fallback_models": [
+          "anthropic/claude-sonnet-5"
+        ],
+        "system_prompt": "Answer in one sentence.",
+        "max_cost": "0.50"
+      },
+      "starred": true,
+      "queue": [
+        {
+          "turn_id": "01a207be-9808-7000-8000-00000000003d",
+          "request_id": "cell-60",
+          "text": "And in winter?",
+          "model": "openai/gpt-5-mini",
+          "queued_at": "2026-11-23T09:30:40Z",
+          "images": [
+            {
+              "type": "image",
+              "media_type": "image/png",
+              "data": "iVBORw=="
+            }
+          ],
+          "options": {
+            "temperature": 0.2
+          }
+        }
+      ]
     }
   ],
   "cursor": ""
+};
+
+export const searchResult1: components["schemas"]["SearchResult"] = {
+  "hits": [
+    {
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "title": "Sales of the autumn",
+      "updated_at": "2026-11-23T09:30:42Z",
+      "snippet": [
+        {
+          "text": "Sales",
+          "match": true
+        },
+        {
+          "text": " grew by 12.5 %"
+        }
+      ],
+      "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+      "starred": true
+    }
+  ]
+};
+
+export const exportedFile1: components["schemas"]["ExportedFile"] = {
+  "name": "Sales-of-the-autumn.md",
+  "media_type": "text/markdown",
+  "content": "# Sales\n"
+};
+
+export const message1: components["schemas"]["Message"] = {
+  "id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
+  "parent_id": "01a207bd-d0d0-7c0e-a6b5-ee688fbe98d6",
+  "role": "assistant",
+  "parts": [
+    {
+      "type": "text",
+      "text": "Sales grew by **12.5 %** 📈."
+    }
+  ],
+  "created_at": "2026-11-23T09:30:12.250000Z",
+  "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
+  "step": 2,
+  "model": "openai/gpt-5-mini",
+  "usage": {
+    "input_tokens": 905,
+    "output_tokens": 17
+  },
+  "finish_reason": "stop",
+  "pinned": true
 };
 
 export const empty1: components["schemas"]["Empty"] = {};
@@ -1422,7 +1967,8 @@ export const turnTicket1: components["schemas"]["TurnTicket"] = {
   "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
   "seq": 4,
   "model": "openai/gpt-5-mini",
-  "label": ""
+  "label": "",
+  "queued": false
 };
 
 export const turn1: components["schemas"]["Turn"] = {
@@ -1440,7 +1986,8 @@ export const turn1: components["schemas"]["Turn"] = {
     "cached_tokens": 512,
     "reasoning_tokens": 20
   },
-  "ended_at": "2026-11-23T09:30:20Z"
+  "ended_at": "2026-11-23T09:30:20Z",
+  "options": {}
 };
 
 export const turn2: components["schemas"]["Turn"] = {
@@ -1460,7 +2007,8 @@ export const turn2: components["schemas"]["Turn"] = {
     "retry_after": 12.5
   },
   "ended_at": "2026-11-23T09:30:25Z",
-  "fallback": "anthropic/claude-sonnet-5"
+  "fallback": "anthropic/claude-sonnet-5",
+  "options": {}
 };
 
 export const turn3: components["schemas"]["Turn"] = {
@@ -1474,7 +2022,8 @@ export const turn3: components["schemas"]["Turn"] = {
   "step": 1,
   "cancelling": true,
   "usage": {},
-  "ended_at": "2026-11-23T09:30:31Z"
+  "ended_at": "2026-11-23T09:30:31Z",
+  "options": {}
 };
 
 export const turn4: components["schemas"]["Turn"] = {
@@ -1486,7 +2035,30 @@ export const turn4: components["schemas"]["Turn"] = {
   "started_at": "2026-11-23T09:30:33Z",
   "state": "interrupted",
   "step": 1,
-  "ended_at": "2026-11-23T09:30:35Z"
+  "ended_at": "2026-11-23T09:30:38Z",
+  "options": {},
+  "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
+};
+
+export const turn5: components["schemas"]["Turn"] = {
+  "id": "01a207be-bb30-7000-8000-000000000046",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "request_id": "on-1",
+  "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+  "model": "openai/gpt-5-mini",
+  "started_at": "2026-11-23T09:30:40Z",
+  "state": "failed",
+  "step": 1,
+  "error": {
+    "code": "rate_limited",
+    "kind": "upstream",
+    "text": "The provider asks to wait.",
+    "hint": "Try again later.",
+    "retry_after": 12.5
+  },
+  "ended_at": "2026-11-23T09:30:42Z",
+  "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+  "options": {}
 };
 
 export const pendingApprovals1: components["schemas"]["PendingApprovals"] = {
@@ -1562,43 +2134,67 @@ export const replay1: components["schemas"]["Replay"] = {
     {
       "type": "event",
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-      "seq": 34,
-      "at": "2026-11-23T09:30:34Z",
+      "seq": 50,
+      "at": "2026-11-23T09:30:50Z",
       "event": {
-        "type": "step_started",
-        "turn_id": "01a207be-4600-7000-8000-000000000028",
-        "step": 1,
-        "message_id": "01a207be-4600-756e-8a31-17b743a3dff6",
-        "parent_id": "01a207be-4600-744f-94c1-80a5815a105a"
+        "type": "conversation_trashed"
       }
     },
     {
       "type": "event",
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-      "seq": 35,
-      "at": "2026-11-23T09:30:35Z",
+      "seq": 51,
+      "at": "2026-11-23T09:30:51Z",
       "event": {
-        "type": "turn_interrupted",
-        "turn_id": "01a207be-4600-7000-8000-000000000028"
+        "type": "conversation_restored"
       }
     }
   ],
-  "seq": 35,
+  "seq": 51,
   "snapshot": null
 };
 
 export const replay2: components["schemas"]["Replay"] = {
   "events": [],
-  "seq": 35,
+  "seq": 51,
   "snapshot": {
     "conversation": {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 35,
+      "seq": 51,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:35Z",
+      "updated_at": "2026-11-23T09:30:42Z",
       "title": "Sales of the autumn",
-      "label": "reports/sales.ipynb"
+      "label": "reports/sales.ipynb",
+      "version": 3,
+      "settings": {
+        "model": "openai/gpt-5-mini",
+        "fallback_models": [
+          "anthropic/claude-sonnet-5"
+        ],
+        "system_prompt": "Answer in one sentence.",
+        "max_cost": "0.50"
+      },
+      "starred": true,
+      "queue": [
+        {
+          "turn_id": "01a207be-9808-7000-8000-00000000003d",
+          "request_id": "cell-60",
+          "text": "And in winter?",
+          "model": "openai/gpt-5-mini",
+          "queued_at": "2026-11-23T09:30:40Z",
+          "images": [
+            {
+              "type": "image",
+              "media_type": "image/png",
+              "data": "iVBORw=="
+            }
+          ],
+          "options": {
+            "temperature": 0.2
+          }
+        }
+      ]
     },
     "messages": {
       "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -1703,7 +2299,8 @@ export const replay2: components["schemas"]["Replay"] = {
           "input_tokens": 905,
           "output_tokens": 17
         },
-        "finish_reason": "stop"
+        "finish_reason": "stop",
+        "pinned": true
       },
       "01a207bd-f7e0-736f-bb5f-a8066c349506": {
         "id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
@@ -1777,7 +2374,8 @@ export const replay2: components["schemas"]["Replay"] = {
           "cached_tokens": 512,
           "reasoning_tokens": 20
         },
-        "ended_at": "2026-11-23T09:30:20Z"
+        "ended_at": "2026-11-23T09:30:20Z",
+        "options": {}
       },
       "01a207bd-f7e0-7000-8000-000000000014": {
         "id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -1796,7 +2394,8 @@ export const replay2: components["schemas"]["Replay"] = {
           "retry_after": 12.5
         },
         "ended_at": "2026-11-23T09:30:25Z",
-        "fallback": "anthropic/claude-sonnet-5"
+        "fallback": "anthropic/claude-sonnet-5",
+        "options": {}
       },
       "01a207be-1ef0-7000-8000-00000000001e": {
         "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -1809,7 +2408,8 @@ export const replay2: components["schemas"]["Replay"] = {
         "step": 1,
         "cancelling": true,
         "usage": {},
-        "ended_at": "2026-11-23T09:30:31Z"
+        "ended_at": "2026-11-23T09:30:31Z",
+        "options": {}
       },
       "01a207be-4600-7000-8000-000000000028": {
         "id": "01a207be-4600-7000-8000-000000000028",
@@ -1820,7 +2420,29 @@ export const replay2: components["schemas"]["Replay"] = {
         "started_at": "2026-11-23T09:30:33Z",
         "state": "interrupted",
         "step": 1,
-        "ended_at": "2026-11-23T09:30:35Z"
+        "ended_at": "2026-11-23T09:30:38Z",
+        "options": {},
+        "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
+      },
+      "01a207be-bb30-7000-8000-000000000046": {
+        "id": "01a207be-bb30-7000-8000-000000000046",
+        "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+        "request_id": "on-1",
+        "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
+        "model": "openai/gpt-5-mini",
+        "started_at": "2026-11-23T09:30:40Z",
+        "state": "failed",
+        "step": 1,
+        "error": {
+          "code": "rate_limited",
+          "kind": "upstream",
+          "text": "The provider asks to wait.",
+          "hint": "Try again later.",
+          "retry_after": 12.5
+        },
+        "ended_at": "2026-11-23T09:30:42Z",
+        "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
+        "options": {}
       }
     },
     "executions": {
@@ -1877,7 +2499,7 @@ export const streamed1: components["schemas"]["Streamed"] = {
   "frame": {
     "type": "caught_up",
     "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-    "seq": 35
+    "seq": 51
   }
 };
 
@@ -2194,7 +2816,9 @@ export const conversationState2: components["schemas"]["ConversationState"] = {
     "created_at": "2026-11-23T09:30:01Z",
     "updated_at": "2026-11-23T09:30:11Z",
     "title": "Sales of the autumn",
-    "label": "reports/sales.ipynb"
+    "label": "reports/sales.ipynb",
+    "version": 2,
+    "settings": {}
   },
   "messages": {
     "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -2270,7 +2894,8 @@ export const conversationState2: components["schemas"]["ConversationState"] = {
         "output_tokens": 64,
         "cached_tokens": 512,
         "reasoning_tokens": 20
-      }
+      },
+      "options": {}
     }
   },
   "executions": {
@@ -2315,7 +2940,9 @@ export const conversationState3: components["schemas"]["ConversationState"] = {
     "created_at": "2026-11-23T09:30:01Z",
     "updated_at": "2026-11-23T09:30:15Z",
     "title": "Sales of the autumn",
-    "label": "reports/sales.ipynb"
+    "label": "reports/sales.ipynb",
+    "version": 2,
+    "settings": {}
   },
   "messages": {
     "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -2390,7 +3017,8 @@ export const conversationState3: components["schemas"]["ConversationState"] = {
         "output_tokens": 64,
         "cached_tokens": 512,
         "reasoning_tokens": 20
-      }
+      },
+      "options": {}
     }
   },
   "executions": {
@@ -2447,7 +3075,9 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
     "created_at": "2026-11-23T09:30:01Z",
     "updated_at": "2026-11-23T09:30:24Z",
     "title": "Sales of the autumn",
-    "label": "reports/sales.ipynb"
+    "label": "reports/sales.ipynb",
+    "version": 2,
+    "settings": {}
   },
   "messages": {
     "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -2584,7 +3214,8 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
         "cached_tokens": 512,
         "reasoning_tokens": 20
       },
-      "ended_at": "2026-11-23T09:30:20Z"
+      "ended_at": "2026-11-23T09:30:20Z",
+      "options": {}
     },
     "01a207bd-f7e0-7000-8000-000000000014": {
       "id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -2594,7 +3225,8 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
       "model": "openai/gpt-5-mini",
       "started_at": "2026-11-23T09:30:22Z",
       "step": 1,
-      "fallback": "anthropic/claude-sonnet-5"
+      "fallback": "anthropic/claude-sonnet-5",
+      "options": {}
     }
   },
   "executions": {
@@ -2654,7 +3286,9 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
     "created_at": "2026-11-23T09:30:01Z",
     "updated_at": "2026-11-23T09:30:29Z",
     "title": "Sales of the autumn",
-    "label": "reports/sales.ipynb"
+    "label": "reports/sales.ipynb",
+    "version": 2,
+    "settings": {}
   },
   "messages": {
     "01a207bd-d0d0-75b1-8415-c5c0bc256bf6": {
@@ -2804,7 +3438,8 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
         "cached_tokens": 512,
         "reasoning_tokens": 20
       },
-      "ended_at": "2026-11-23T09:30:20Z"
+      "ended_at": "2026-11-23T09:30:20Z",
+      "options": {}
     },
     "01a207bd-f7e0-7000-8000-000000000014": {
       "id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -2823,7 +3458,8 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
         "retry_after": 12.5
       },
       "ended_at": "2026-11-23T09:30:25Z",
-      "fallback": "anthropic/claude-sonnet-5"
+      "fallback": "anthropic/claude-sonnet-5",
+      "options": {}
     },
     "01a207be-1ef0-7000-8000-00000000001e": {
       "id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -2833,7 +3469,8 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
       "model": "openai/gpt-5-mini",
       "started_at": "2026-11-23T09:30:27Z",
       "step": 1,
-      "cancelling": true
+      "cancelling": true,
+      "options": {}
     }
   },
   "executions": {
@@ -2922,7 +3559,23 @@ export const serverFrames: components["schemas"]["ServerFrame"][] = [
   messageAdded8,
   turnStarted4,
   stepStarted5,
+  messageQueued1,
+  messageQueued2,
+  requestReduced1,
   turnInterrupted1,
+  messageUnqueued1,
+  turnStarted5,
+  stepStarted6,
+  turnFailed2,
+  conversationConfigured1,
+  conversationStarred1,
+  conversationArchived1,
+  conversationArchived2,
+  messagePinned1,
+  messagePinned2,
+  messagePinned3,
+  conversationTrashed1,
+  conversationRestored1,
   conversationDeleted1,
   delta1,
   caughtUp1,

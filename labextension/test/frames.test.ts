@@ -16,10 +16,24 @@ function subject(event: ConversationEvent): string {
       return event.owner;
     case "conversation_renamed":
       return event.title;
+    case "conversation_configured":
+      return JSON.stringify(event.settings);
+    case "conversation_starred":
+      return String(event.starred);
+    case "conversation_archived":
+      return String(event.archived);
+    case "conversation_trashed":
+    case "conversation_restored":
     case "conversation_deleted":
       return "everything";
     case "message_added":
       return event.message.id;
+    case "message_pinned":
+      return event.message_id;
+    case "message_queued":
+      return event.message.text;
+    case "request_reduced":
+      return event.first_message_id;
     case "step_started":
       return event.message_id;
     case "attempt_failed":
@@ -31,6 +45,7 @@ function subject(event: ConversationEvent): string {
     case "tool_started":
     case "tool_finished":
       return event.execution_id;
+    case "message_unqueued":
     case "turn_started":
     case "turn_waiting":
     case "turn_resumed":
@@ -89,7 +104,7 @@ test("a frame of a newer server is ignored", () => {
 });
 
 test("an event of a newer server keeps its number", () => {
-  const sent = { ...messageAdded1, event: { type: "message_pinned", message_id: "m" } };
+  const sent = { ...messageAdded1, event: { type: "message_painted", message_id: "m" } };
   const read = parseServerFrame(JSON.stringify(sent));
   assert.deepEqual(read, { ...messageAdded1, event: { type: "unknown" } });
 });

@@ -59,7 +59,7 @@ test("the state after every kind of event is Python's", () => {
 
 test("the story is told in every kind of event", () => {
   const types = new Set(story.map((envelope) => envelope.event.type));
-  assert.equal(types.size, 19);
+  assert.equal(types.size, 28);
 });
 
 test("an event that is contained already changes nothing", () => {

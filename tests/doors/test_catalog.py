@@ -16,6 +16,7 @@ from bestchat_server_ext.api import (
     approvals,
     conversations,
     events,
+    messages,
     models,
     providers,
     system,
@@ -30,9 +31,11 @@ from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.client.remote import RemoteClient
 from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.conversation import ConversationState
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import ChatError, ErrorInfo
 from bestchat_server_ext.core.events import Envelope, TurnFinished
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, MessageId, RequestId, TurnId
+from bestchat_server_ext.core.messages import Message
 
 Open = Callable[..., Awaitable[Application]]
 Case = Callable[[Client], Awaitable[object]]
@@ -69,11 +72,20 @@ async def ask(client: Client, conversation_id: ConversationId) -> TurnId:
         model="scripted/echo",
     )
     ticket = await client.call(turns.start, request)
+    await finished(client, conversation_id, ticket.turn_id)
+    return ticket.turn_id
+
+
+async def finished(client: Client, conversation_id: ConversationId, turn_id: TurnId) -> None:
     async with aclosing(client.follow(conversation_id, 0)) as frames:
         async for frame in frames:
-            if isinstance(frame, Envelope) and isinstance(frame.event, TurnFinished):
-                break
-    return ticket.turn_id
+            if isinstance(frame, Envelope) and frame.event == TurnFinished(turn_id):
+                return
+
+
+async def messages_of(client: Client, conversation_id: ConversationId) -> list[Message]:
+    request = conversations.GetConversation(conversation_id)
+    return list((await client.call(conversations.get, request)).messages.values())
 
 
 class Cases:
@@ -98,6 +110,86 @@ class Cases:
         pages = [first.conversations, second.conversations]
         return [[(item.title, item.seq) for item in page] for page in pages]
 
+    async def conversations_search(self, client: Client) -> object:
+        await begin(client, title="Zwölf Äpfel")
+        word = f"word{(await begin(client)).replace('-', '')}"
+        await ask(client, await begin(client, title=f"About {word}"))
+        found = []
+        for query in ("äpf", f"about {word[:-2]}", "nowhere", "%_'\"* OR"):
+            request = conversations.SearchConversations(query, limit=1)
+            hits = (await client.call(conversations.search, request)).hits
+            found.append([(hit.title.replace(word, ""), len(hit.snippet)) for hit in hits])
+        return found
+
+    async def conversations_configure(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        chosen = ConversationSettings("scripted/echo", ("a/b",), "Be brief.", "0.50")
+        made = []
+        for version in (1, 2, None):
+            request = conversations.ConfigureConversation(conversation_id, chosen, version)
+            made.append(await client.call(conversations.configure, request))
+        request = conversations.ConfigureConversation(conversation_id, chosen, 1)
+        made.append(await failure(client.call(conversations.configure, request)))
+        return made
+
+    async def conversations_star(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        made = [
+            await client.call(
+                conversations.star, conversations.StarConversation(conversation_id, starred)
+            )
+            for starred in (True, False, True)
+        ]
+        listed = conversations.ListConversations(limit=1, starred=True)
+        return [made, (await client.call(conversations.list_, listed)).conversations]
+
+    async def conversations_archive(self, client: Client) -> object:
+        conversation_id = await begin(client, title="Put away")
+        request = conversations.ArchiveConversation(conversation_id)
+        made = await client.call(conversations.archive, request)
+        listed = conversations.ListConversations(limit=1, archived=True)
+        return [made, (await client.call(conversations.list_, listed)).conversations]
+
+    async def conversations_fork(self, client: Client) -> object:
+        conversation_id = await begin(client, title="The first", label="a.ipynb")
+        await ask(client, conversation_id)
+        made = []
+        for message_id in (None, (await messages_of(client, conversation_id))[0].id):
+            request = conversations.ForkConversation(conversation_id, message_id)
+            fork = await client.call(conversations.fork, request)
+            made.append([fork, await messages_of(client, fork.id)])
+        return made
+
+    async def conversations_export(self, client: Client) -> object:
+        conversation_id = await begin(client, title="Über Äpfel & Birnen / 2")
+        await ask(client, conversation_id)
+        files = []
+        for kind in ("json", "markdown", "notebook"):
+            request = conversations.ExportConversation(conversation_id, kind)
+            written = await client.call(conversations.export, request)
+            files.append([written.name, written.media_type])
+            if kind != "json":
+                files.append(re.sub(r"[0-9a-f]{12}-\d", "cell", written.content))
+        return files
+
+    async def conversations_import(self, client: Client) -> object:
+        conversation_id = await begin(client, title="There and back")
+        await ask(client, conversation_id)
+        written = await client.call(
+            conversations.export, conversations.ExportConversation(conversation_id)
+        )
+        request = conversations.ImportConversation(written.content)
+        made = await client.call(conversations.import_, request)
+        return [made, await messages_of(client, made.id)]
+
+    async def conversations_restore(self, client: Client) -> object:
+        conversation_id = await begin(client, title="Not yet")
+        await client.call(conversations.delete, conversations.DeleteConversation(conversation_id))
+        listed = conversations.ListConversations(limit=1, deleted=True)
+        gone = await client.call(conversations.list_, listed)
+        request = conversations.RestoreConversation(conversation_id)
+        return [gone.conversations, await client.call(conversations.restore, request)]
+
     async def conversations_rename(self, client: Client) -> object:
         request = conversations.RenameConversation(await begin(client), "Another")
         return await client.call(conversations.rename, request)
@@ -112,6 +204,67 @@ class Cases:
         )
         request.request_id = RequestId(f"the start of {request.conversation_id}")
         return await client.call(turns.start, request)
+
+    async def turns_continue(self, client: Client) -> object:
+        """There is nothing to go on with after a turn that has finished: it says so."""
+        conversation_id = await begin(client)
+        turn_id = await ask(client, conversation_id)
+        request = turns.ContinueTurn(
+            conversation_id=conversation_id,
+            request_id=RequestId(f"more of {turn_id}"),
+            turn_id=turn_id,
+        )
+        return await failure(client.call(turns.continue_, request))
+
+    async def turns_unqueue(self, client: Client) -> object:
+        request = turns.UnqueueMessage(await begin(client), TurnId(NOBODY))
+        return await failure(client.call(turns.unqueue, request))
+
+    async def turns_send_queued(self, client: Client) -> object:
+        request = turns.SendQueued(await begin(client))
+        return await failure(client.call(turns.send_queued, request))
+
+    async def messages_edit(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        await ask(client, conversation_id)
+        question, answer = await messages_of(client, conversation_id)
+        made = {"conversation_id": conversation_id, "text": "Bye.", "model": "scripted/echo"}
+        request = messages.EditMessage(
+            request_id=RequestId(f"edit {question.id}"), message_id=question.id, **made
+        )
+        ticket = await client.call(messages.edit, request)
+        wrong = messages.EditMessage(
+            request_id=RequestId(f"edit {answer.id}"), message_id=answer.id, **made
+        )
+        await finished(client, conversation_id, ticket.turn_id)
+        return [ticket.model, await failure(client.call(messages.edit, wrong))]
+
+    async def messages_regenerate(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        await ask(client, conversation_id)
+        _, answer = await messages_of(client, conversation_id)
+        request = messages.RegenerateAnswer(
+            conversation_id=conversation_id,
+            request_id=RequestId(f"again {answer.id}"),
+            message_id=answer.id,
+            model="scripted/echo",
+        )
+        ticket = await client.call(messages.regenerate, request)
+        await finished(client, conversation_id, ticket.turn_id)
+        return await messages_of(client, conversation_id)
+
+    async def messages_pin(self, client: Client) -> object:
+        conversation_id = await begin(client)
+        await ask(client, conversation_id)
+        question, _ = await messages_of(client, conversation_id)
+        made = [
+            await client.call(
+                messages.pin, messages.PinMessage(conversation_id, question.id, pinned)
+            )
+            for pinned in (True, False)
+        ]
+        missing = messages.PinMessage(conversation_id, MessageId(NOBODY))
+        return [made, await failure(client.call(messages.pin, missing))]
 
     async def turns_cancel(self, client: Client) -> object:
         turn_id = await ask(client, await begin(client))
@@ -306,6 +459,14 @@ MISTAKES: dict[str, Case] = {
     "half a character": told("conversations.create", title="\ud83d"),
     "what JSON cannot say": told("conversations.create", title=object()),
     "a number without end": told("conversations.list", limit=2**70),
+    "settings for no model": told("conversations.create", settings={"model": "gpt-5-mini"}),
+    "a limit that is no money": told("conversations.create", settings={"max_cost": "much"}),
+    "an import of something else": told("conversations.import", content="{}"),
+    "an import that is no JSON": told("conversations.import", content="{"),
+    "an import of nothing": told("conversations.import", content=""),
+    "a chat that is none": told("conversations.import", content="[]", format="jupyter-ai"),
+    "a format that is none": told("conversations.import", content="{}", format="pdf"),
+    "a search for nothing": told("conversations.search", query=""),
     "a parent that is none": start_twice_elsewhere,
     "nothing to follow": follow_nothing,
     "an id of another kind": no_such_turn_in_a_conversation,

@@ -21,8 +21,24 @@ from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.core import turn as machine
 from bestchat_server_ext.core.access import EVERY_SCOPE, KERNEL_SCOPES, Scope
-from bestchat_server_ext.core.conversation import execution_id
-from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId, TokenId
+from bestchat_server_ext.core.conversation import create, execution_id
+from bestchat_server_ext.core.errors import ProviderError
+from bestchat_server_ext.core.events import (
+    ConversationCreated,
+    Envelope,
+    MessageQueued,
+    TurnFailed,
+)
+from bestchat_server_ext.core.export import Archive
+from bestchat_server_ext.core.ids import (
+    LOCAL_OWNER,
+    ConversationId,
+    OwnerId,
+    RequestId,
+    TokenId,
+    TurnId,
+)
+from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.tokens import digest
 from bestchat_server_ext.core.tools import ToolCall
 from bestchat_server_ext.ports.tokens import TokenRecord
@@ -32,7 +48,8 @@ from bestchat_server_ext.testing.script import Call, Say
 CALLS = [item for item in PROCEDURES if not item.stream]
 NOBODY = "01900000-0000-7000-8000-000000000000"
 
-GREETING = {"request_id": "r", "text": "Hello.", "model": "scripted/echo"}
+ANSWERING = {"request_id": "r", "model": "scripted/echo"}
+GREETING = ANSWERING | {"text": "Hello."}
 
 OK, UNKNOWN, REFUSED, MISSING = "ok", "not_authenticated", "not_allowed", "not_found"
 STATUS = {OK: 200, UNKNOWN: 401, REFUSED: 403, MISSING: 404}
@@ -48,21 +65,51 @@ class Row:
     """Fields that name an object, and which one of `Stage.objects`."""
     body: dict[str, Any] = field(default_factory=dict)
     """What else has to be in the request."""
+    within: dict[str, str] = field(default_factory=dict)
+    """Fields that name something within that object, and which one of `Stage.objects`."""
     kernel: str = OK
     """What a kernel gets to hear."""
 
 
 CONVERSATION = {"conversation_id": "conversation"}
+CREATED = ConversationCreated(LOCAL_OWNER, "Brought along")
+BROKEN = {"conversation_id": "broken conversation"}
+SAID = {"message_id": "broken message"}
+ARCHIVE = Archive(
+    datetime(2026, 1, 1, tzinfo=UTC),
+    create(
+        ConversationId(NOBODY),
+        Envelope(ConversationId(NOBODY), 1, datetime(2026, 1, 1, tzinfo=UTC), CREATED),
+    ),
+)
 
 TABLE: dict[str, Row] = {
     "conversations.create": Row(Scope.CONVERSATIONS_WRITE),
     "conversations.get": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
     "conversations.list": Row(Scope.CONVERSATIONS_READ),
+    "conversations.search": Row(Scope.CONVERSATIONS_READ, body={"query": "secret"}),
     "conversations.rename": Row(Scope.CONVERSATIONS_WRITE, CONVERSATION, {"title": "Mine now"}),
+    "conversations.configure": Row(
+        Scope.CONVERSATIONS_WRITE, CONVERSATION, {"settings": {"system_prompt": "Be brief."}}
+    ),
+    "conversations.star": Row(Scope.CONVERSATIONS_WRITE, CONVERSATION),
+    "conversations.archive": Row(Scope.CONVERSATIONS_WRITE, CONVERSATION),
+    "conversations.fork": Row(Scope.CONVERSATIONS_WRITE, BROKEN, within=SAID),
+    "conversations.export": Row(Scope.CONVERSATIONS_READ, BROKEN, within=SAID),
+    "conversations.import": Row(
+        Scope.CONVERSATIONS_WRITE, body={"content": msgspec.json.encode(ARCHIVE).decode()}
+    ),
     "conversations.delete": Row(Scope.CONVERSATIONS_DELETE, CONVERSATION, kernel=REFUSED),
+    "conversations.restore": Row(Scope.CONVERSATIONS_DELETE, CONVERSATION, kernel=REFUSED),
     "turns.start": Row(Scope.TURNS, {"conversation_id": "idle conversation"}, GREETING),
+    "turns.continue": Row(Scope.TURNS, BROKEN, ANSWERING, within={"turn_id": "broken turn"}),
     "turns.cancel": Row(Scope.TURNS, {"turn_id": "turn"}),
     "turns.get": Row(Scope.CONVERSATIONS_READ, {"turn_id": "turn"}),
+    "turns.unqueue": Row(Scope.TURNS, BROKEN, within={"turn_id": "queued turn"}),
+    "turns.send_queued": Row(Scope.TURNS, BROKEN),
+    "messages.edit": Row(Scope.TURNS, BROKEN, GREETING, within=SAID),
+    "messages.regenerate": Row(Scope.TURNS, BROKEN, ANSWERING, within=SAID),
+    "messages.pin": Row(Scope.CONVERSATIONS_WRITE, BROKEN, within=SAID),
     "approvals.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
     "approvals.answer": Row(
         Scope.APPROVALS, {"execution_id": "execution"}, {"verdict": "reject"}, kernel=REFUSED
@@ -96,7 +143,8 @@ TABLE: dict[str, Row] = {
 def body_for(name: str, objects: dict[str, str] | None = None) -> dict[str, Any]:
     """A request that is in order, about some objects, or about none that exist."""
     row = TABLE[name]
-    about = {key: NOBODY if objects is None else objects[what] for key, what in row.about.items()}
+    named = row.about | row.within
+    about = {key: NOBODY if objects is None else objects[what] for key, what in named.items()}
     if "request_id" in row.body:  # one that was used in another conversation is refused
         about["request_id"] = about["conversation_id"]
     return row.body | about
@@ -105,6 +153,35 @@ def body_for(name: str, objects: dict[str, str] | None = None) -> dict[str, Any]
 def new_owner() -> str:
     """Somebody whom no other test has met: tests share a server, and tokens are counted."""
     return f"owner {secrets.token_hex(8)}"
+
+
+class Broken:
+    """A conversation in which a turn broke off, and a message waits."""
+
+    def __init__(self, scene: Scene, secret: str) -> None:
+        self.scene = scene
+        begun = scene.begin(secret)
+        started = msgspec.structs.replace(begun.started, model="scripted/echo")
+        waiting = QueuedMessage(
+            TurnId(scene.clock.new_id()),
+            RequestId(scene.clock.new_id()),
+            secret,
+            "scripted/echo",
+            scene.clock.now(),
+        )
+        self.events: list[Any] = [
+            scene.created(secret),
+            begun.events[0],
+            started,
+            TurnFailed(begun.turn_id, ProviderError("No.").info),
+            MessageQueued(waiting),
+        ]
+        self.objects = {
+            "broken conversation": scene.id,
+            "broken message": begun.message.id,
+            "broken turn": begun.turn_id,
+            "queued turn": waiting.turn_id,
+        }
 
 
 @dataclass
@@ -148,6 +225,8 @@ class Place:
         database = await open_database(self.site.data_dir / "bestchat.sqlite3")
         await database.storage.append(scene.id, events, clock.now())
         await database.storage.append(idle.id, [idle.created(secret)], clock.now())
+        broken = Broken(Scene(clock, OwnerId(self.owner)), secret)
+        await database.storage.append(broken.scene.id, broken.events, clock.now())
         await database.tokens.add(token)
         await database.close()
         return {
@@ -156,7 +235,7 @@ class Place:
             "turn": begun.turn_id,
             "execution": execution_id(begun.turn_id, 1, 0),
             "token": token.id,
-        }
+        } | broken.objects
 
     async def ask(
         self, name: str, objects: dict[str, str] | None, headers: dict[str, str]
@@ -270,9 +349,17 @@ def test_every_procedure_has_a_row() -> None:
 
 CHOSEN_IDS = {
     "conversations.create": {"conversation_id"},
+    "conversations.fork": {"message_id"},
+    "conversations.export": {"message_id"},
     "turns.start": {"request_id", "parent_id"},
+    "turns.continue": {"request_id", "turn_id"},
+    "turns.unqueue": {"turn_id"},
+    "messages.edit": {"request_id", "message_id"},
+    "messages.regenerate": {"request_id", "message_id"},
+    "messages.pin": {"message_id"},
 }
-"""Fields that no target declares: ids that the client makes, and one that has a test below."""
+"""Fields that no target declares: ids that the client makes, and such as name something within the
+target; `test_within_a_conversation` is about these."""
 
 
 class TestTheTable:
@@ -547,3 +634,16 @@ async def test_both_doors_see_the_same_owner(plain: Any, application: Applicatio
         conversations.list_, conversations.ListConversations()
     )
     assert [item.id for item in listed.conversations] == [mine]
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.within])
+async def test_within_a_conversation(name: str, site: Any) -> None:
+    """What is named within one's own conversation has to be there: others' messages are not."""
+    mine, others = Place(site, new_owner(), {}), Place(site, new_owner(), {})
+    user = await site.add_token(mine.owner, scopes=tuple(EVERY_SCOPE))
+    own = await mine.stage(secret="mine")
+    theirs = await others.stage(secret="a secret")
+    named = {what: theirs[what] for what in TABLE[name].within.values()}
+    status, code, text = await mine.ask(name, own | named, user)
+    assert (status, code) in {(404, "not_found"), (409, "conflict")}
+    assert "a secret" not in text

@@ -50,6 +50,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/conversations.archive": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a conversation away, or bring it back. */
+        post: operations["conversations.archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/conversations.configure": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a conversation's model, fallbacks, standing instructions and limit of cost. */
+        post: operations["conversations.configure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/conversations.create": {
         parameters: {
             query?: never;
@@ -88,8 +134,54 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Remove a conversation and everything that hangs on it, for good. */
+        /** Remove a conversation; for a while that can be undone. */
         post: operations["conversations.delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/conversations.export": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a conversation as JSON, Markdown or a notebook. */
+        post: operations["conversations.export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/conversations.fork": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a conversation with what another one says up to a message. */
+        post: operations["conversations.fork"];
         delete?: never;
         options?: never;
         head?: never;
@@ -113,6 +205,29 @@ export interface paths {
         put?: never;
         /** Read a whole conversation: the snapshot that events are applied to. */
         post: operations["conversations.get"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/conversations.import": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a conversation of an export, or of jupyter-ai's `.chat` file. */
+        post: operations["conversations.import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -165,6 +280,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/conversations.restore": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Undo the deletion of a conversation. */
+        post: operations["conversations.restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/conversations.search": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find conversations by what is said in them. */
+        post: operations["conversations.search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/conversations.star": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a conversation a star, or take it away. */
+        post: operations["conversations.star"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/events.replay": {
         parameters: {
             query?: never;
@@ -199,6 +383,75 @@ export interface paths {
         get: operations["health"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/messages.edit": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say a user message differently, and have it answered, as a branch of its own. */
+        post: operations["messages.edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/messages.pin": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pin a message, so that it stays in view and in every request; or let it go. */
+        post: operations["messages.pin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/messages.regenerate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a user message answered again, as a branch of its own. */
+        post: operations["messages.regenerate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -521,6 +774,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/turns.continue": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on with a turn that broke off, from what is stored of it. */
+        post: operations["turns.continue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/turns.get": {
         parameters: {
             query?: never;
@@ -544,6 +820,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/turns.send_queued": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the first message that waits. */
+        post: operations["turns.send_queued"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/turns.start": {
         parameters: {
             query?: never;
@@ -561,6 +860,29 @@ export interface paths {
         put?: never;
         /** Say something and have it answered; the answer arrives as events. */
         post: operations["turns.start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/turns.unqueue": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back a message that waits for its turn. */
+        post: operations["turns.unqueue"];
         delete?: never;
         options?: never;
         head?: never;
@@ -636,6 +958,16 @@ export interface components {
              */
             type: "approval_requested";
         };
+        /** @description Put a conversation away, or bring it back. */
+        ArchiveConversation: {
+            /**
+             * @description Whether it is to be put away.
+             * @default true
+             */
+            archived?: boolean;
+            /** @description Which one. */
+            conversation_id: string;
+        };
         /** @description A model did not answer a step, and another attempt follows. */
         AttemptFailed: {
             /** @description Why. */
@@ -702,6 +1034,19 @@ export interface components {
             provider: string;
         };
         ClientFrame: components["schemas"]["Hello"] | components["schemas"]["Subscribe"] | components["schemas"]["Unsubscribe"] | components["schemas"]["Ping"];
+        /** @description Set what is set for a conversation. */
+        ConfigureConversation: {
+            /** @description Which one. */
+            conversation_id: string;
+            /** @description All its settings from now on. */
+            settings: components["schemas"]["ConversationSettings"];
+            /**
+             * @description The version that the change was made to: a conflict if there is a newer one. None takes
+             *     whichever there is.
+             * @default null
+             */
+            version?: number | null;
+        };
         /**
          * @description Store settings for a provider, for oneself.
          *
@@ -735,13 +1080,53 @@ export interface components {
              */
             version?: number | null;
         };
+        /** @description Go on with a turn that broke off: that was interrupted, stopped, or failed. */
+        ContinueTurn: {
+            /**
+             * @description Whether a person is there to be asked for approvals; if not, asking means denying.
+             * @default true
+             */
+            attended?: boolean;
+            /** @description Where. */
+            conversation_id: string;
+            /**
+             * @description Model reference of who is to answer; if none, the conversation's own model, else the default
+             *     model.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
+            /** @description An id made by the client, unique per owner: sending the request again starts nothing. */
+            request_id: string;
+            /** @description That turn. */
+            turn_id: string;
+        };
         /** @description A conversation without what was said in it. */
         Conversation: {
+            /**
+             * @description Whether it is put away.
+             * @default false
+             */
+            archived?: boolean;
             /**
              * Format: date-time
              * @description When it began, UTC.
              */
             created_at: string;
+            /**
+             * @description When it was deleted, UTC; after a while it is gone for good. None if it was not.
+             * @default null
+             */
+            deleted_at?: string | null;
+            /**
+             * @description The conversation whose messages it began with, if it is a fork.
+             * @default null
+             */
+            forked_from?: string | null;
             /** @description Names it. */
             id: string;
             /**
@@ -751,8 +1136,23 @@ export interface components {
             label?: string;
             /** @description Whose it is. */
             owner: string;
+            /**
+             * @description Messages that wait for the turns before them, the next one first.
+             * @default []
+             */
+            queue?: components["schemas"]["QueuedMessage"][];
             /** @description Number of its newest event. */
             seq: number;
+            /**
+             * @description What is set for it.
+             * @default {}
+             */
+            settings?: components["schemas"]["ConversationSettings"];
+            /**
+             * @description Whether it has a star.
+             * @default false
+             */
+            starred?: boolean;
             /**
              * @description What it is called; empty until it has a name.
              * @default
@@ -760,12 +1160,47 @@ export interface components {
             title?: string;
             /**
              * Format: date-time
-             * @description When its newest event was written, UTC.
+             * @description When something was last said or done in it, UTC.
              */
             updated_at: string;
+            /**
+             * @description Grows with every change of title or settings; who changes them says which one was seen.
+             * @default 1
+             */
+            version?: number;
+        };
+        /** @description A conversation was put away, or brought back. */
+        ConversationArchived: {
+            /** @description Whether it is put away now. */
+            archived: boolean;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "conversation_archived";
+        };
+        /** @description A conversation got other settings. */
+        ConversationConfigured: {
+            /**
+             * @description The version of the conversation that was changed; none for whichever there was.
+             * @default null
+             */
+            replaces?: number | null;
+            /** @description All its settings from now on. */
+            settings: components["schemas"]["ConversationSettings"];
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "conversation_configured";
         };
         /** @description A conversation began. */
         ConversationCreated: {
+            /**
+             * @description The conversation whose messages it began with, if it is a fork.
+             * @default null
+             */
+            forked_from?: string | null;
             /**
              * @description Where it came from, for example a notebook's path.
              * @default
@@ -773,6 +1208,11 @@ export interface components {
             label?: string;
             /** @description Whose it is. */
             owner: string;
+            /**
+             * @description What is set for it.
+             * @default {}
+             */
+            settings?: components["schemas"]["ConversationSettings"];
             /**
              * @description What it is called.
              * @default
@@ -801,6 +1241,11 @@ export interface components {
         };
         /** @description A conversation got another title. */
         ConversationRenamed: {
+            /**
+             * @description The version of the conversation that was changed; none for whichever there was.
+             * @default null
+             */
+            replaces?: number | null;
             /** @description The new title. */
             title: string;
             /**
@@ -808,6 +1253,48 @@ export interface components {
              * @enum {string}
              */
             type: "conversation_renamed";
+        };
+        /** @description A deletion was undone. */
+        ConversationRestored: {
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "conversation_restored";
+        };
+        /** @description The settings of a conversation. What is not set is left to the configuration. */
+        ConversationSettings: {
+            /**
+             * @description Who stands in when that model is down, the first one first; empty for nobody.
+             * @default null
+             */
+            fallback_models?: string[] | null;
+            /**
+             * @description US dollars that all its answers together may cost, as a decimal number; none for no limit.
+             *     Checked before every request to a model.
+             * @default null
+             */
+            max_cost?: string | null;
+            /**
+             * @description Model reference of who answers where a request names nobody.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * @description Standing instructions to the model.
+             * @default
+             */
+            system_prompt?: string;
+        };
+        /** @description A conversation got a star, or lost it. */
+        ConversationStarred: {
+            /** @description Whether it has one now. */
+            starred: boolean;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "conversation_starred";
         };
         /** @description A whole conversation: the snapshot that a client starts from. */
         ConversationState: {
@@ -826,6 +1313,14 @@ export interface components {
                 [key: string]: components["schemas"]["Turn"];
             };
         };
+        /** @description A conversation was deleted; for a while that can be undone. */
+        ConversationTrashed: {
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "conversation_trashed";
+        };
         /** @description Begin a conversation. */
         CreateConversation: {
             /**
@@ -839,6 +1334,11 @@ export interface components {
              * @default
              */
             label?: string;
+            /**
+             * @description What is to be set for it.
+             * @default {}
+             */
+            settings?: components["schemas"]["ConversationSettings"];
             /**
              * @description What it is to be called; it gets its name from its first message otherwise.
              * @default
@@ -886,10 +1386,15 @@ export interface components {
              */
             verdict: "approve" | "reject";
         };
-        /** @description Remove a conversation and everything that hangs on it, for good. */
+        /** @description Remove a conversation and everything that hangs on it. */
         DeleteConversation: {
             /** @description Which one. */
             conversation_id: string;
+            /**
+             * @description Whether at once and for good. If not, it can be restored for a while.
+             * @default false
+             */
+            forever?: boolean;
         };
         /**
          * @description Pieces `first` to `n` of a streaming part.
@@ -944,6 +1449,38 @@ export interface components {
             /** @description The last part it has something of. */
             part: number;
         };
+        /** @description Say a user message differently: a branch of its own, beside the former one. */
+        EditMessage: {
+            /**
+             * @description Whether a person is there to be asked for approvals; if not, asking means denying.
+             * @default true
+             */
+            attended?: boolean;
+            /** @description Where. */
+            conversation_id: string;
+            /**
+             * @description The pictures that go along instead; those of the former message if left out.
+             * @default null
+             */
+            images?: components["schemas"]["ImagePart"][] | null;
+            /** @description The user message that is said differently; it stays as it is. */
+            message_id: string;
+            /**
+             * @description Model reference of who is to answer; if none, the conversation's own model, else the default
+             *     model.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
+            /** @description An id made by the client, unique per owner: sending the request again starts nothing. */
+            request_id: string;
+            /** @description What the user says instead. */
+            text: string;
+        };
         /** @description Nothing, said in a way that can grow. */
         Empty: Record<string, never>;
         /** @description An event with its place in the order of its conversation. */
@@ -997,11 +1534,52 @@ export interface components {
             /** @description One sentence for a person. */
             text: string;
         };
-        Event: components["schemas"]["ConversationCreated"] | components["schemas"]["ConversationRenamed"] | components["schemas"]["ConversationDeleted"] | components["schemas"]["MessageAdded"] | components["schemas"]["TurnStarted"] | components["schemas"]["StepStarted"] | components["schemas"]["AttemptFailed"] | components["schemas"]["ToolProposed"] | components["schemas"]["ApprovalRequested"] | components["schemas"]["ApprovalAnswered"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["TurnWaiting"] | components["schemas"]["TurnResumed"] | components["schemas"]["CancelRequested"] | components["schemas"]["TurnFinished"] | components["schemas"]["TurnFailed"] | components["schemas"]["TurnCancelled"] | components["schemas"]["TurnInterrupted"];
+        Event: components["schemas"]["ConversationCreated"] | components["schemas"]["ConversationRenamed"] | components["schemas"]["ConversationConfigured"] | components["schemas"]["ConversationStarred"] | components["schemas"]["ConversationArchived"] | components["schemas"]["ConversationTrashed"] | components["schemas"]["ConversationRestored"] | components["schemas"]["ConversationDeleted"] | components["schemas"]["MessageAdded"] | components["schemas"]["MessagePinned"] | components["schemas"]["MessageQueued"] | components["schemas"]["MessageUnqueued"] | components["schemas"]["TurnStarted"] | components["schemas"]["StepStarted"] | components["schemas"]["AttemptFailed"] | components["schemas"]["RequestReduced"] | components["schemas"]["ToolProposed"] | components["schemas"]["ApprovalRequested"] | components["schemas"]["ApprovalAnswered"] | components["schemas"]["ToolStarted"] | components["schemas"]["ToolFinished"] | components["schemas"]["TurnWaiting"] | components["schemas"]["TurnResumed"] | components["schemas"]["CancelRequested"] | components["schemas"]["TurnFinished"] | components["schemas"]["TurnFailed"] | components["schemas"]["TurnCancelled"] | components["schemas"]["TurnInterrupted"];
+        /** @description Write a conversation into a file's text. */
+        ExportConversation: {
+            /** @description Which one. */
+            conversation_id: string;
+            /**
+             * @description `json` has everything, and can be imported; `markdown` is to be read; `notebook` has the code
+             *     in cells.
+             * @default json
+             * @enum {string}
+             */
+            format?: "json" | "markdown" | "notebook";
+            /**
+             * @description The last message of the branch to write; the newest if left out. `json` has all branches.
+             * @default null
+             */
+            message_id?: string | null;
+        };
+        /** @description A file's text. */
+        ExportedFile: {
+            /** @description The text. */
+            content: string;
+            /** @description What it is. */
+            media_type: string;
+            /** @description What to call it. */
+            name: string;
+        };
         /** @description Delete what is stored for a provider, its key included. */
         ForgetProvider: {
             /** @description Which one. */
             provider: string;
+        };
+        /** @description Begin a conversation with what another one says up to a message. */
+        ForkConversation: {
+            /** @description The other one. */
+            conversation_id: string;
+            /**
+             * @description The last message to take along; the newest if left out.
+             * @default null
+             */
+            message_id?: string | null;
+            /**
+             * @description What the new one is to be called; as the other one if left out.
+             * @default
+             */
+            title?: string;
         };
         /** @description Read a whole conversation. */
         GetConversation: {
@@ -1085,6 +1663,35 @@ export interface components {
              */
             type: "hello";
         };
+        /** @description A conversation in which something was found. */
+        Hit: {
+            /**
+             * @description Whether the conversation is put away.
+             * @default false
+             */
+            archived?: boolean;
+            /** @description Which one. */
+            conversation_id: string;
+            /**
+             * @description The message that it is in; none for the title.
+             * @default null
+             */
+            message_id?: string | null;
+            /** @description The text around what was found last. */
+            snippet: components["schemas"]["SnippetPart"][];
+            /**
+             * @description Whether the conversation has a star.
+             * @default false
+             */
+            starred?: boolean;
+            /** @description What it is called. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When something was last said or done in it, UTC.
+             */
+            updated_at: string;
+        };
         /** @description The caller as the server sees it. */
         Identity: {
             /** @description `user`, `kernel` or `token`. */
@@ -1106,6 +1713,22 @@ export interface components {
              */
             type: "image";
         };
+        /** @description Make a conversation of a file's text. */
+        ImportConversation: {
+            /** @description The text. */
+            content: string;
+            /**
+             * @description `json` is our own export, `jupyter-ai` a `.chat` file.
+             * @default json
+             * @enum {string}
+             */
+            format?: "json" | "jupyter-ai";
+            /**
+             * @description What it is to be called; as in the file if left out.
+             * @default
+             */
+            title?: string;
+        };
         /** @description A provider whose models are not in the list. */
         LeftOut: {
             /** @description Its name. */
@@ -1124,15 +1747,35 @@ export interface components {
         /** @description Read the list of one's conversations. */
         ListConversations: {
             /**
+             * @description Those that were put away, or those that were not; null for both.
+             * @default false
+             */
+            archived?: boolean | null;
+            /**
              * @description The `cursor` of the page before; empty for the first page.
              * @default
              */
             cursor?: string;
             /**
+             * @description The deleted ones that can still be restored, in place of the others.
+             * @default false
+             */
+            deleted?: boolean;
+            /**
+             * @description Only those that come from here; all if left out.
+             * @default null
+             */
+            label?: string | null;
+            /**
              * @description How many at most.
              * @default 50
              */
             limit?: number;
+            /**
+             * @description Only those with a star, or only those without; all if left out.
+             * @default null
+             */
+            starred?: boolean | null;
         };
         /** @description Read which models can be used. */
         ListModels: {
@@ -1193,6 +1836,11 @@ export interface components {
             /** @description What was said, in order. */
             parts: components["schemas"]["Part"][];
             /**
+             * @description Whether somebody pinned it: it is kept in view, and in every request.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
              * @description Who speaks.
              * @enum {string}
              */
@@ -1219,6 +1867,38 @@ export interface components {
              * @enum {string}
              */
             type: "message_added";
+        };
+        /** @description A message was pinned, or let go. */
+        MessagePinned: {
+            /** @description The message. */
+            message_id: string;
+            /** @description Whether it is pinned now. */
+            pinned: boolean;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "message_pinned";
+        };
+        /** @description A message was said while another turn was running; it is sent after that. */
+        MessageQueued: {
+            /** @description The message. */
+            message: components["schemas"]["QueuedMessage"];
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "message_queued";
+        };
+        /** @description A message waits no longer: it is being sent, or was taken back. */
+        MessageUnqueued: {
+            /** @description The turn that was to answer it. */
+            turn_id: string;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "message_unqueued";
         };
         /** @description What is known of a model. Nothing is guessed: unknown stays unknown. */
         ModelFacts: {
@@ -1347,6 +2027,18 @@ export interface components {
             /** @description The calls, oldest first. */
             executions: components["schemas"]["ToolExecution"][];
         };
+        /** @description Pin a message, or let it go. */
+        PinMessage: {
+            /** @description Where it is. */
+            conversation_id: string;
+            /** @description Which one. */
+            message_id: string;
+            /**
+             * @description Whether it is to be pinned.
+             * @default true
+             */
+            pinned?: boolean;
+        };
         /**
          * @description Ask for a heartbeat now, to learn whether the line still works.
          *
@@ -1459,6 +2151,37 @@ export interface components {
             /** @description The providers, in the order of the catalogue. */
             providers: components["schemas"]["ProviderInfo"][];
         };
+        /** @description A user message that will be sent when the turns before it have finished. */
+        QueuedMessage: {
+            /**
+             * @description Whether a person is there to be asked for approvals.
+             * @default true
+             */
+            attended?: boolean;
+            /**
+             * @description The pictures that go along.
+             * @default []
+             */
+            images?: components["schemas"]["ImagePart"][];
+            /** @description The model that is to answer. */
+            model: string;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
+            /**
+             * Format: date-time
+             * @description When it was said, UTC.
+             */
+            queued_at: string;
+            /** @description The client's own id of the request that said it. */
+            request_id: string;
+            /** @description What the user said. */
+            text: string;
+            /** @description The turn that will answer it; it exists only once the message is sent. */
+            turn_id: string;
+        };
         /** @description What a model thought before it spoke. */
         ReasoningPart: {
             /**
@@ -1479,12 +2202,43 @@ export interface components {
              */
             type: "reasoning";
         };
+        /** @description Have a user message answered again: a branch of its own, beside the former answer. */
+        RegenerateAnswer: {
+            /**
+             * @description Whether a person is there to be asked for approvals; if not, asking means denying.
+             * @default true
+             */
+            attended?: boolean;
+            /** @description Where. */
+            conversation_id: string;
+            /** @description The user message, or any message of the answer. */
+            message_id: string;
+            /**
+             * @description Model reference of who is to answer; if none, the conversation's own model, else the default
+             *     model.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
+            /** @description An id made by the client, unique per owner: sending the request again starts nothing. */
+            request_id: string;
+        };
         /** @description Give a conversation another title. */
         RenameConversation: {
             /** @description Which one. */
             conversation_id: string;
             /** @description The new title. */
             title: string;
+            /**
+             * @description The version that the change was made to: a conflict if there is a newer one. None takes
+             *     whichever there is.
+             * @default null
+             */
+            version?: number | null;
         };
         /** @description Events, or a snapshot where events were trimmed. */
         Replay: {
@@ -1513,6 +2267,60 @@ export interface components {
              */
             limit?: number;
         };
+        /** @description How to answer; what is none is left to the provider. */
+        RequestOptions: {
+            /**
+             * @description Tokens after which to stop, reasoning included.
+             * @default null
+             */
+            max_output_tokens?: number | null;
+            /**
+             * @description Texts before which to stop.
+             * @default null
+             */
+            stop?: string[] | null;
+            /**
+             * @description How far to stray from the likeliest word.
+             * @default null
+             */
+            temperature?: number | null;
+            /**
+             * @description Share of the likely words that are considered at all.
+             * @default null
+             */
+            top_p?: number | null;
+        };
+        /**
+         * @description The oldest messages were left out of a request, because the model's window is too small.
+         *
+         *     The conversation itself has all of them.
+         */
+        RequestReduced: {
+            /** @description The oldest message that was sent, apart from pinned ones. */
+            first_message_id: string;
+            /** @description How many messages were left out. */
+            left_out: number;
+            /** @description The step whose request it was. */
+            step: number;
+            /** @description Tokens of what was sent, estimated. */
+            tokens_after: number;
+            /** @description Tokens of the whole, estimated. */
+            tokens_before: number;
+            /** @description The turn it belongs to. */
+            turn_id: string;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "request_reduced";
+            /** @description Tokens that the model can take. */
+            window: number;
+        };
+        /** @description Undo the deletion of a conversation. */
+        RestoreConversation: {
+            /** @description Which one. */
+            conversation_id: string;
+        };
         /**
          * @description Make a token worthless, at once and for good.
          *
@@ -1528,6 +2336,29 @@ export interface components {
          * @enum {string}
          */
         Scope: "approvals" | "conversations:delete" | "conversations:read" | "conversations:write" | "models:read" | "providers:write" | "system:read" | "tokens" | "turns" | "usage:read";
+        /** @description Find conversations by what is said in them. */
+        SearchConversations: {
+            /**
+             * @description How many at most.
+             * @default 20
+             */
+            limit?: number;
+            /**
+             * @description Words that have to stand in one message, or in the title. The last one may be the beginning
+             *     of a word.
+             */
+            query: string;
+        };
+        /** @description Conversations in which something was found, the last said first. */
+        SearchResult: {
+            /** @description One for each conversation. */
+            hits: components["schemas"]["Hit"][];
+        };
+        /** @description Send the first message that waits, after a turn that did not finish has held it up. */
+        SendQueued: {
+            /** @description Where. */
+            conversation_id: string;
+        };
         ServerFrame: components["schemas"]["Welcome"] | components["schemas"]["Snapshot"] | components["schemas"]["Envelope"] | components["schemas"]["Delta"] | components["schemas"]["CaughtUp"] | components["schemas"]["Heartbeat"] | components["schemas"]["Problem"];
         /** @description The whole conversation: forget what you had of it. */
         Snapshot: {
@@ -1540,6 +2371,16 @@ export interface components {
              * @enum {string}
              */
             type: "snapshot";
+        };
+        /** @description A piece of the text around what was found. */
+        SnippetPart: {
+            /**
+             * @description Whether it is one of the words that were looked for.
+             * @default false
+             */
+            match?: boolean;
+            /** @description The piece. */
+            text: string;
         };
         /** @description What a number of requests to models cost. */
         Spending: {
@@ -1565,6 +2406,16 @@ export interface components {
             /** @description Their tokens. */
             usage: components["schemas"]["Usage"];
         };
+        /** @description Give a conversation a star, or take it away. */
+        StarConversation: {
+            /** @description Which one. */
+            conversation_id: string;
+            /**
+             * @description Whether it is to have one.
+             * @default true
+             */
+            starred?: boolean;
+        };
         /** @description Say something, and have it answered. */
         StartTurn: {
             /**
@@ -1572,18 +2423,35 @@ export interface components {
              * @default true
              */
             attended?: boolean;
-            /** @description Where to say it. */
+            /** @description Where. */
             conversation_id: string;
             /**
-             * @description Model reference of who is to answer; the default model if none.
+             * @description Pictures that go along.
+             * @default []
+             */
+            images?: components["schemas"]["ImagePart"][];
+            /**
+             * @description Model reference of who is to answer; if none, the conversation's own model, else the default
+             *     model.
              * @default null
              */
             model?: string | null;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
             /**
              * @description The message it follows. None follows the newest message, unless `root` is set.
              * @default null
              */
             parent_id?: string | null;
+            /**
+             * @description Whether to let it wait, if the conversation is busy, until the turns before it have finished.
+             *     It follows the newest message then.
+             * @default false
+             */
+            queue?: boolean;
             /** @description An id made by the client, unique per owner: sending the request again starts nothing. */
             request_id: string;
             /**
@@ -1903,12 +2771,28 @@ export interface components {
              * @default null
              */
             fallback?: string | null;
+            /**
+             * @description The oldest message that its requests contain, apart from pinned ones; none for all.
+             * @default null
+             */
+            first_message_id?: string | null;
             /** @description Names it. */
             id: string;
             /** @description The user message that it answers. */
             message_id: string;
             /** @description The model that answers. */
             model: string;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
+            /**
+             * @description The message that its first answer follows, where it goes on with a turn that broke off; none
+             *     for `message_id`.
+             * @default null
+             */
+            parent_id?: string | null;
             /** @description The client's own id of the request that asked for it. */
             request_id: string;
             /**
@@ -1996,6 +2880,17 @@ export interface components {
             message_id: string;
             /** @description The model that is to answer. */
             model: string;
+            /**
+             * @description How to answer.
+             * @default {}
+             */
+            options?: components["schemas"]["RequestOptions"];
+            /**
+             * @description The message that its first answer follows, where it goes on with a turn that broke off; none
+             *     for `message_id`.
+             * @default null
+             */
+            parent_id?: string | null;
             /** @description The client's own id of the request that asked for it. */
             request_id: string;
             /** @description The new turn. */
@@ -2018,6 +2913,11 @@ export interface components {
             /** @description The model that answers. */
             model: string;
             /**
+             * @description Whether the message waits: turn and message come to be when it is sent.
+             * @default false
+             */
+            queued?: boolean;
+            /**
              * @description Number of the event that began the turn: follow the conversation from here. Zero if the
              *     request had been received before: follow from the beginning.
              */
@@ -2034,6 +2934,13 @@ export interface components {
              * @enum {string}
              */
             type: "turn_waiting";
+        };
+        /** @description Take back a message that waits. */
+        UnqueueMessage: {
+            /** @description Where. */
+            conversation_id: string;
+            /** @description The turn that was to answer it. */
+            turn_id: string;
         };
         /** @description Follow a conversation no longer. */
         Unsubscribe: {
@@ -2328,6 +3235,84 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "conversations.archive": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveConversation"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "conversations.configure": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigureConversation"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "conversations.create": {
         parameters: {
             query?: never;
@@ -2405,6 +3390,82 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "conversations.export": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportConversation"];
+            };
+        };
+        responses: {
+            /** @description A file's text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportedFile"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "conversations.fork": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkConversation"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "conversations.get": {
         parameters: {
             query?: never;
@@ -2438,6 +3499,44 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "conversations.import": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportConversation"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
@@ -2494,6 +3593,120 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RenameConversation"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "conversations.restore": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreConversation"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "conversations.search": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchConversations"];
+            };
+        };
+        responses: {
+            /** @description Conversations in which something was found, the last said first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "conversations.star": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StarConversation"];
             };
         };
         responses: {
@@ -2575,6 +3788,125 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
+        };
+    };
+    "messages.edit": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditMessage"];
+            };
+        };
+        responses: {
+            /** @description The receipt for a started turn; what comes of it arrives as events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnTicket"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "messages.pin": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinMessage"];
+            };
+        };
+        responses: {
+            /** @description One node in the tree of a conversation. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "messages.regenerate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegenerateAnswer"];
+            };
+        };
+        responses: {
+            /** @description The receipt for a started turn; what comes of it arrives as events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnTicket"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     "models.get": {
@@ -3084,6 +4416,46 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "turns.continue": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContinueTurn"];
+            };
+        };
+        responses: {
+            /** @description The receipt for a started turn; what comes of it arrives as events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnTicket"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "turns.get": {
         parameters: {
             query?: never;
@@ -3121,6 +4493,46 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "turns.send_queued": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendQueued"];
+            };
+        };
+        responses: {
+            /** @description The receipt for a started turn; what comes of it arrives as events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnTicket"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "turns.start": {
         parameters: {
             query?: never;
@@ -3147,6 +4559,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TurnTicket"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "turns.unqueue": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnqueueMessage"];
+            };
+        };
+        responses: {
+            /** @description A conversation without what was said in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
                 };
             };
             400: components["responses"]["InvalidRequest"];

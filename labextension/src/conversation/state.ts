@@ -28,6 +28,8 @@ export function create(envelope: Envelope, event: Schemas["ConversationCreated"]
     updated_at: envelope.at,
     title: event.title ?? "",
     label: event.label ?? "",
+    settings: event.settings ?? {},
+    forked_from: event.forked_from ?? null,
   };
   return { conversation, messages: {}, turns: {}, executions: {} };
 }
@@ -38,10 +40,11 @@ export function reduce(state: ConversationState, envelope: Envelope): Conversati
     return state;
   }
   const { event, seq, at } = envelope;
-  const conversation = { ...applyToConversation(state.conversation, event), seq, updated_at: at };
+  const updated = QUIET.has(event.type) ? state.conversation.updated_at : at;
+  const conversation = { ...applyToConversation(state.conversation, event, at), seq };
   return {
-    conversation,
-    messages: event.type === "message_added" ? add(state.messages, event.message) : state.messages,
+    conversation: { ...conversation, updated_at: updated },
+    messages: reduceMessages(state.messages, event),
     turns: reduceTurns(state.turns, envelope),
     executions: reduceExecutions(state.executions, event),
   };
@@ -54,13 +57,56 @@ function add<Item extends { id: string }>(
   return { ...items, [item.id]: item };
 }
 
+/** Events after which a conversation keeps its place in lists: nothing was said in it. */
+const QUIET: ReadonlySet<string> = new Set([
+  "conversation_configured",
+  "conversation_starred",
+  "conversation_archived",
+  "conversation_trashed",
+  "conversation_restored",
+  "message_pinned",
+]);
+
 function applyToConversation(
   conversation: Conversation,
   event: ConversationEvent | UnknownEvent,
+  at: string,
 ): Conversation {
-  return event.type === "conversation_renamed"
-    ? { ...conversation, title: event.title }
-    : conversation;
+  const version = (conversation.version ?? 1) + 1;
+  const queue = conversation.queue ?? [];
+  switch (event.type) {
+    case "conversation_renamed":
+      return { ...conversation, version, title: event.title };
+    case "conversation_configured":
+      return { ...conversation, version, settings: event.settings };
+    case "conversation_starred":
+      return { ...conversation, starred: event.starred };
+    case "conversation_archived":
+      return { ...conversation, archived: event.archived };
+    case "conversation_trashed":
+      return { ...conversation, deleted_at: conversation.deleted_at ?? at };
+    case "conversation_restored":
+      return { ...conversation, deleted_at: null };
+    case "message_queued":
+      return { ...conversation, queue: [...queue, event.message] };
+    case "message_unqueued":
+      return { ...conversation, queue: queue.filter((item) => item.turn_id !== event.turn_id) };
+    default:
+      return conversation;
+  }
+}
+
+function reduceMessages(
+  messages: Record<string, Message>,
+  event: ConversationEvent | UnknownEvent,
+): Record<string, Message> {
+  if (event.type === "message_added") {
+    return add(messages, event.message);
+  }
+  const message = event.type === "message_pinned" ? messages[event.message_id] : undefined;
+  return message === undefined || event.type !== "message_pinned"
+    ? messages
+    : add(messages, { ...message, pinned: event.pinned });
 }
 
 function reduceTurns(turns: Record<string, Turn>, envelope: Envelope): Record<string, Turn> {
@@ -82,6 +128,8 @@ function startTurn(envelope: Envelope, event: Schemas["TurnStarted"]): Turn {
     model: event.model,
     started_at: envelope.at,
     attended: event.attended ?? true,
+    parent_id: event.parent_id ?? null,
+    options: event.options ?? {},
   };
 }
 
@@ -92,6 +140,7 @@ function turnOf(event: ConversationEvent | UnknownEvent): string | null {
       return event.message.turn_id;
     case "step_started":
     case "attempt_failed":
+    case "request_reduced":
     case "turn_waiting":
     case "turn_resumed":
     case "cancel_requested":
@@ -113,6 +162,8 @@ function applyToTurn(turn: Turn, event: ConversationEvent | UnknownEvent, at: st
       return { ...turn, step: event.step, state: "running" };
     case "attempt_failed":
       return { ...turn, fallback: event.next_model === turn.model ? null : event.next_model };
+    case "request_reduced":
+      return { ...turn, first_message_id: event.first_message_id };
     case "turn_waiting":
       return { ...turn, state: "waiting" };
     case "turn_resumed":
