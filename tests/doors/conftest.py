@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,12 @@ from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.ports.bus import Bus
 from bestchat_server_ext.ports.tokens import TokenRecord
+from bestchat_server_ext.services.budget import Budget
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
+from bestchat_server_ext.services.exchange import ExchangeService
 from bestchat_server_ext.services.failover import FailoverService
+from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderEntry, ProviderRegistry
@@ -182,6 +185,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             bus: Bus | None = None,
             fallbacks: Fallbacks = Fallbacks(),  # noqa: B008  it is frozen
             others: Sequence[ProviderEntry] = (),
+            most_turns: int = 100,
         ) -> House:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
@@ -200,15 +204,21 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 usage=usage,
                 jitter=lambda: 1.0,
             )
-            wheel = Wheel(database.storage, stream, ContextManager(), providers, tools, failover)
+            budget = Budget(database.storage, providers, usage, most_turns=most_turns)
+            wheel = Wheel(
+                database.storage, stream, ContextManager(), providers, tools, failover, budget
+            )
             vault, catalog = open_vault({}, data_dir, shared=False), open_catalog()
             stored = ProviderSettingsService(
                 database.provider_configs, vault, EnvSecrets({}), catalog, clock
             )
+            conversations = ConversationManager(database.storage, stream)
             services = Services(
                 storage=database.storage,
                 stream=stream,
-                conversations=ConversationManager(database.storage, stream),
+                conversations=conversations,
+                exchange=ExchangeService(stream),
+                housekeeping=Housekeeping(conversations, clock, timedelta(days=7)),
                 providers=providers,
                 turns=TurnService(wheel),
                 tokens=TokenService(database.tokens, clock),

@@ -437,7 +437,9 @@ class TestOtherProcesses:
             assert isinstance(renamed, ev.Envelope)
             assert renamed.event == ev.ConversationRenamed("Elsewhere")
             assert isinstance(await anext(reader), CaughtUp)
-            await talk.client.call(conversations.delete, conversations.DeleteConversation(talk.id))
+            await talk.client.call(
+                conversations.delete, conversations.DeleteConversation(talk.id, forever=True)
+            )
             with pytest.raises(NotFound):
                 await anext(reader)
 
@@ -448,7 +450,9 @@ class TestEnds:
         frames = talk.client.follow(talk.id)
         assert isinstance(await anext(frames), Snapshot)
         assert isinstance(await anext(frames), CaughtUp)
-        await talk.client.call(conversations.delete, conversations.DeleteConversation(talk.id))
+        await talk.client.call(
+            conversations.delete, conversations.DeleteConversation(talk.id, forever=True)
+        )
         last = await anext(frames)
         assert isinstance(last, ev.Envelope)
         assert (last.seq, last.event) == (2, ev.ConversationDeleted())
@@ -459,7 +463,9 @@ class TestEnds:
         self, open_here: Open, door: Door, begin: Begin
     ) -> None:
         talk = await begin(await door(await open_here()))
-        await talk.client.call(conversations.delete, conversations.DeleteConversation(talk.id))
+        await talk.client.call(
+            conversations.delete, conversations.DeleteConversation(talk.id, forever=True)
+        )
         with pytest.raises(NotFound):
             await anext(talk.client.follow(talk.id))
 

@@ -39,7 +39,9 @@ async def open_site(environ: dict[str, str]) -> AsyncIterator[OpenSite]:
 
 async def ask(client: InProcessClient, model: str | None = None) -> turns.TurnTicket:
     made = await client.call(conversations.create, conversations.CreateConversation())
-    request = turns.StartTurn(made.id, RequestId(uuid.uuid4().hex), "hello", model=model)
+    request = turns.StartTurn(
+        conversation_id=made.id, request_id=RequestId(uuid.uuid4().hex), text="hello", model=model
+    )
     return await client.call(turns.start, request)
 
 

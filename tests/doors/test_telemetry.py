@@ -380,7 +380,9 @@ async def main():
     application = await open_application(os.environ, serves=SERVES)
     client = InProcessClient(application)
     made = await client.call(conversations.create, conversations.CreateConversation())
-    await client.call(turns.start, turns.StartTurn(made.id, "Hello.", "request"))
+    await client.call(turns.start, turns.StartTurn(
+            conversation_id=made.id, request_id="request", text="Hello."
+        ))
     async for frame in client.follow(made.id, 0):
         if isinstance(getattr(frame, "event", None), ev.TurnFinished):
             break

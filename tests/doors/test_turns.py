@@ -383,7 +383,9 @@ class TestStart:
         ticket = await talk.ask(script("long", (Say("So far "), FOREVER)))
         await talk.until_text("So far ")
         following = asyncio.create_task(talk.until(ev.ConversationDeleted))
-        await talk.client.call(conversations.delete, conversations.DeleteConversation(talk.id))
+        await talk.client.call(
+            conversations.delete, conversations.DeleteConversation(talk.id, forever=True)
+        )
         await idle(application)
         with pytest.raises(NotFound):
             await talk.turn(ticket.turn_id)

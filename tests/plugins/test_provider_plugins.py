@@ -18,6 +18,7 @@ from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.catalog import ProviderFacts
 from bestchat_server_ext.core.errors import MissingKey
+from bestchat_server_ext.core.ids import RequestId
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.provider_settings import Credential
 from bestchat_server_ext.core.request import ModelRequest
@@ -68,7 +69,9 @@ async def test_it_answers_once_it_has_its_key(
 async def ask(client: InProcessClient, model: str) -> list[ev.Event]:
 
     made = await client.call(conversations.create, conversations.CreateConversation())
-    request = turns.StartTurn(made.id, "once", "Pretty bird.", model=model)  # type: ignore[arg-type]
+    request = turns.StartTurn(
+        conversation_id=made.id, request_id=RequestId("once"), text="Pretty bird.", model=model
+    )
     await client.call(turns.start, request)
     seen: list[ev.Event] = []
     async for frame in client.follow(made.id, 0):

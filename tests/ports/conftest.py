@@ -72,6 +72,26 @@ def start_child() -> Iterator[StartChild]:
 MakeFile = Callable[[Path], Awaitable[ConversationState]]
 
 
+TO_0003 = (
+    "DROP TABLE search_words",
+    "DROP TABLE search_texts",
+    *(f"DROP INDEX ix_conversations_{name}" for name in ("starred", "deleted_at", "queue")),
+    "DROP INDEX ix_turns_active_owner",
+    *(
+        f"ALTER TABLE conversations DROP COLUMN {name}"
+        for name in (
+            *("version", "settings", "starred", "archived", "deleted_at", "forked_from", "queue"),
+        )
+    ),
+    *(
+        f"ALTER TABLE turns DROP COLUMN {name}"
+        for name in ("parent_id", "options", "first_message_id")
+    ),
+    "ALTER TABLE messages DROP COLUMN pinned",
+)
+"""The way back to the third schema."""
+
+
 @pytest.fixture
 def make_file() -> MakeFile:
     """Make a database with one conversation and a whole turn, closed again; give what is in it."""
@@ -96,6 +116,8 @@ def make_old_file(make_file: MakeFile) -> MakeFile:
     async def make(path: Path) -> ConversationState:
         state = await make_file(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
+            for statement in TO_0003:
+                file.execute(statement)
             file.execute("DROP TABLE usage_logs")
             file.execute("DROP TABLE provider_configs")
             file.execute("ALTER TABLE turns DROP COLUMN fallback")

@@ -72,6 +72,10 @@ async def require_kept(path: Path, state: ConversationState) -> None:
     """Open it, and compare what is in it."""
     database = await open_database(path)
     assert_same(await database.storage.load(state.conversation.id), state)
+    owner = state.conversation.owner
+    for words in (("kept",), ("wor",)):  # what was said before there was a search is found too
+        hits = await database.storage.search(owner, words, limit=1)
+        assert [hit.conversation_id for hit in hits] == [state.conversation.id]
     await database.close()
     assert revision_of(path) == HEAD
 

@@ -43,6 +43,17 @@ from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene, assert_same
 
 TO_0001 = (
+    "DROP TABLE search_texts",
+    "DROP INDEX ix_turns_active_owner",
+    *(
+        f"ALTER TABLE {table} DROP COLUMN {column}"
+        for table, columns in {
+            "conversations": "version settings starred archived deleted_at forked_from queue",
+            "turns": "parent_id options first_message_id",
+            "messages": "pinned",
+        }.items()
+        for column in columns.split()
+    ),
     "DROP INDEX ix_api_tokens_owner_created_at_id",
     "ALTER TABLE api_tokens DROP COLUMN name",
     "DROP TABLE usage_logs, provider_configs",

@@ -190,7 +190,11 @@ async def test_what_another_face_says_is_followed(session: ChatSession) -> None:
     client = (await session.connection()).client
     said = await client.call(
         turns.start,
-        turns.StartTurn(ConversationId(first.conversation_id), RequestId("r"), text="from there"),
+        turns.StartTurn(
+            conversation_id=ConversationId(first.conversation_id),
+            request_id=RequestId("r"),
+            text="from there",
+        ),
     )
     async for frame in client.follow(ConversationId(first.conversation_id), said.seq - 1):
         if isinstance(frame, ev.Envelope) and isinstance(frame.event, ev.TurnFinished):
