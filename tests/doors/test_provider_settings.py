@@ -471,8 +471,9 @@ class TestUse:
         await configure(application, key=KEY)
         assert await self.resolved(application, "openai/gpt-x") == "openai/gpt-x"
         registry = application._services.providers
-        assert await registry.usable(LOCAL_OWNER, ModelRef("openai", "gpt-x"))
-        assert not await registry.usable(BOB, ModelRef("openai", "gpt-x"))
+        refs = (ModelRef("openai", "gpt-x"),)
+        assert await registry.usable(LOCAL_OWNER, refs) == refs
+        assert await registry.usable(BOB, refs) == ()
 
     async def test_the_default_that_was_named(self, application: Application) -> None:
         await configure(application, key=KEY)
