@@ -3,6 +3,7 @@
 # make test-versions  the doors once more: on the oldest Jupyter that is supported, and on Python 3.13
 # make lint     everything that reads the code without running it
 # make bench    print how fast it is
+# make panel    build the JupyterLab extension and put it into the environment
 # make types    write the API's OpenAPI document and TypeScript types anew
 # make lock     choose the versions of all dependencies anew
 
@@ -19,9 +20,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Where `make run` keeps its things: the demo must not touch the user's own conversations.
 RUN := $(CURDIR)/.run
 
-.PHONY: run test test-python test-web test-versions lint bench types lock clean
+# The JupyterLab extension, and what it is made of.
+PANEL := labextension/dist/package.json
+PANEL_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
+  labextension/package.json labextension/tsconfig.json
 
-$(VENV)/installed: requirements.lock pyproject.toml
+.PHONY: run panel test test-python test-web test-versions lint bench types lock clean
+
+$(VENV)/installed: requirements.lock pyproject.toml | $(PANEL)
 	@scripts/ensure python
 	@echo "Installing Python packages into $(VENV): about a minute"
 	@test -x $(BIN)/python || python3 -m venv $(VENV)
@@ -36,7 +42,21 @@ labextension/node_modules/installed: labextension/package-lock.json
 	@npm --prefix labextension ci --no-audit --no-fund
 	@touch $@
 
-run: $(VENV)/installed
+$(PANEL): labextension/node_modules/installed $(PANEL_SOURCES)
+	@echo "Building the JupyterLab extension"
+	@npm --prefix labextension run --silent build
+	@touch $@
+
+# A copy, as pip installs it: a link would let pip remove what it points to.
+$(VENV)/panel: $(PANEL) $(VENV)/installed
+	@rm -rf $(VENV)/share/jupyter/labextensions/bestchat
+	@cp -r labextension/dist $(VENV)/share/jupyter/labextensions/bestchat
+	@cp labextension/install.json $(VENV)/share/jupyter/labextensions/bestchat
+	@touch $@
+
+panel: $(VENV)/panel
+
+run: $(VENV)/panel
 	@mkdir -p $(RUN)/notebooks
 	@cp -n notebooks/*.ipynb $(RUN)/notebooks/
 	@BESTCHAT_DATA_DIR=$(RUN)/data $(BIN)/bestchat models add smollm2-135m
@@ -49,7 +69,7 @@ run: $(VENV)/installed
 
 test: test-python test-web
 
-test-python: $(VENV)/installed labextension/node_modules/installed
+test-python: $(VENV)/panel labextension/node_modules/installed
 	@scripts/ensure chromium postgres redis
 	@$(BIN)/python -m pytest
 
@@ -82,4 +102,4 @@ lock:
 	  --no-annotate --custom-compile-command "make lock" --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
-	@rm -rf $(VENV) .run labextension/node_modules labextension/lib
+	@rm -rf $(VENV) .run labextension/node_modules labextension/lib labextension/dist

@@ -7,16 +7,25 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from bestchat_server_ext.adapters.local_model import weights
+from bestchat_server_ext.testing.script import Action, Echo, Script, ScriptTurn, write
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "secret"
+
+expect.set_options(timeout=20_000)  # a machine may have more to do than this
 
 
 @pytest.fixture(scope="session")
@@ -36,43 +45,179 @@ def model_weights() -> Path:
     return weights.install(cache, lambda _done, _total: None)
 
 
-@pytest.fixture
-def lab(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callable[..., str]]:
-    """Starts JupyterLab on the project's notebooks; gives the URL to open, token included."""
-    started: list[subprocess.Popen[bytes]] = []
+class Lab:
+    """A JupyterLab in a process of its own, with a home of its own."""
 
-    def start(**options: str) -> str:
-        notebooks = tmp_path / "notebooks"
-        shutil.copytree(ROOT / "notebooks", notebooks)
-        settings = tmp_path / "config/lab/user-settings/@jupyterlab/apputils-extension"
+    def __init__(self, folder: Path, port: int, *arguments: str, **environ: str) -> None:
+        """Start it on copies of the project's notebooks; `environ` goes on top of its own."""
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}/"
+        self.scripts = folder / "scripts"
+        self.notebooks = folder / "notebooks"
+        shutil.copytree(ROOT / "notebooks", self.notebooks)
+        self.script("echo", (Echo(),))
+        settings = folder / "config/lab/user-settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
         # The news toast covers what a test wants to click on, and would ask the network.
         (settings / "notification.jupyterlab-settings").write_text(
             '{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8"
         )
-        port = free_port()
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-        environ = kept | {
-            "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-            "JUPYTER_DATA_DIR": str(tmp_path / "data"),
-            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-            "IPYTHONDIR": str(tmp_path / "ipython"),
-            "BESTCHAT_DATA_DIR": str(tmp_path / "bestchat"),
-            **options,
+        self._environ = kept | {
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "BESTCHAT_DATA_DIR": str(folder / "bestchat"),
+            "BESTCHAT_SCRIPTS_DIR": str(self.scripts),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            **environ,
         }
-        command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser"]
-        command += [f"--port={port}", "--ServerApp.port_retries=0", "--ip=127.0.0.1"]
-        command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={notebooks}"]
-        command += ["--LabApp.expose_app_in_browser=True"]
-        with (tmp_path / "lab.log").open("wb") as log:
-            started.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
-        return f"http://127.0.0.1:{port}/lab/tree/01_quickstart.ipynb?token={TOKEN}"
+        self._command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser"]
+        self._command += [f"--port={port}", "--ServerApp.port_retries=0", "--ip=127.0.0.1"]
+        self._command += [f"--IdentityProvider.token={TOKEN}"]
+        self._command += [f"--ServerApp.root_dir={self.notebooks}"]
+        self._command += ["--LabApp.expose_app_in_browser=True", *arguments]
+        self.start()
 
-    yield start
-    for process in started:
-        process.send_signal(signal.SIGTERM)
+    def start(self) -> None:
+        """Start it, again perhaps."""
+        with (self.folder / "lab.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command, env=self._environ, stdout=log, stderr=log
+            )
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def script(self, name: str, *steps: tuple[Action, ...], chunk: int = 12) -> str:
+        """Write a script of one turn; gives its model reference."""
+        write(Script((ScriptTurn(steps),), chunk), self.scripts / f"{name}.json")
+        return f"scripted/{name}"
+
+    def page(self, path: str = "lab") -> str:
+        """The address of a page, token included."""
+        return f"{self.url}{path}?token={TOKEN}"
+
+    def wait(self, seconds: float = 60) -> None:
+        """Wait until it takes requests."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}api", timeout=5).close()
+            except (urllib.error.URLError, ConnectionError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self.process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:  # Jupyter loses a SIGTERM that comes while it logs
-            process.kill()
-            process.wait()
+            self.kill()
+
+
+@pytest.fixture(scope="session")
+def start_lab(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[Callable[..., Lab]]:
+    """Starts JupyterLabs; they are stopped when all tests are over."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, **environ: str) -> Lab:
+            lab = Lab(tmp_path_factory.mktemp("lab"), free_port(), *arguments, **environ)
+            stack.callback(lab.stop)
+            return lab
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def lab(start_lab: Callable[..., Lab]) -> Lab:
+    """The JupyterLab that most tests share; the script `echo` answers."""
+    lab = start_lab(BESTCHAT_DEFAULT_MODEL="scripted/echo")
+    lab.wait()
+    return lab
+
+
+@dataclass
+class Panel:
+    """The panel on a page, as somebody would use it."""
+
+    page: Page
+
+    @property
+    def root(self) -> Locator:
+        return self.page.locator("#bestchat-panel")
+
+    @property
+    def composer(self) -> Locator:
+        return self.root.get_by_role("textbox", name="Message")
+
+    @property
+    def questions(self) -> Locator:
+        return self.root.locator(".jp-BestChat-question")
+
+    @property
+    def answers(self) -> Locator:
+        return self.root.locator(".jp-BestChat-answer")
+
+    def button(self, name: str) -> Locator:
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    def open(self, url: str) -> None:
+        """Open a page of JupyterLab, and the panel on it."""
+        self.page.goto(url)
+        self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+        self.page.evaluate(
+            """async () => {
+                await window.jupyterapp.restored;
+                await window.jupyterapp.commands.execute("bestchat:open");
+            }"""
+        )
+        expect(self.composer).to_be_visible()
+
+    def choose(self, model: str) -> None:
+        """Choose who is to answer."""
+        self.root.locator(".jp-BestChat-pickerButton").click()
+        self.root.get_by_role("combobox", name="Search models").fill(model)
+        self.root.get_by_role("option").first.click()
+        expect(self.root.locator(".jp-BestChat-pickerButton")).to_contain_text(
+            model.rpartition("/")[2]
+        )
+
+    def ask(self, text: str) -> None:
+        """Ask something."""
+        self.composer.fill(text)
+        self.composer.press("Enter")
+
+    def ends(self, state: str = "finished", seconds: float = 30) -> Locator:
+        """Wait until the last answer has ended; gives it."""
+        answer = self.answers.last
+        expect(answer).to_have_attribute("data-turn-state", state, timeout=seconds * 1000)
+        return answer
+
+
+@pytest.fixture
+def panel_on(page: Page) -> Callable[[Lab], Panel]:
+    """Opens the panel on a wide page of a JupyterLab."""
+
+    def open_panel(lab: Lab) -> Panel:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        opened = Panel(page)
+        opened.open(lab.page())
+        return opened
+
+    return open_panel
+
+
+@pytest.fixture
+def panel(panel_on: Callable[[Lab], Panel], lab: Lab) -> Panel:
+    """The panel on a page of the JupyterLab that tests share."""
+    return panel_on(lab)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,23 +19,8 @@ UPDATE_PICTURES = bool(os.environ.get("BESTCHAT_UPDATE_PICTURES"))
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 
-def wait_for_server(url: str, seconds: float = 60) -> None:
-    """Wait until something answers at an address."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-        else:
-            return
-
-
 def open_lab(page: Page, url: str) -> None:
     """Open JupyterLab, and wait until notebook and kernel are there."""
-    wait_for_server(url)
     page.goto(url)
     page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
     page.evaluate("async () => { await window.jupyterapp.restored }")
@@ -54,13 +37,15 @@ def open_lab(page: Page, url: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_the_quickstart_answers_in_the_browser(
-    page: Page, lab: Callable[..., str], model_weights: Path, tmp_path: Path
+    page: Page, start_lab: Callable[..., Any], model_weights: Path, tmp_path: Path
 ) -> None:
-    models = tmp_path / "bestchat" / "models"
+    lab = start_lab(BESTCHAT_DEFAULT_MODEL="local/smollm2-135m")
+    models = lab.folder / "bestchat" / "models"
     models.mkdir(parents=True)
     (models / model_weights.name).symlink_to(model_weights)
     page.set_viewport_size({"width": 1280, "height": 900})
-    open_lab(page, lab(BESTCHAT_DEFAULT_MODEL="local/smollm2-135m"))
+    lab.wait()
+    open_lab(page, lab.page("lab/tree/01_quickstart.ipynb"))
 
     page.get_by_text("Run", exact=True).first.click()
     page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()

@@ -63,8 +63,9 @@ export class Client {
 
   async #post(name: string, body: string, signal: AbortSignal | undefined): Promise<Response> {
     const url = new URL(`bestchat/api/${name}`, this.#connection.baseUrl);
+    const { fetch } = this.#connection; // as a method of something else, browsers refuse it
     try {
-      return await this.#connection.fetch(url.href, {
+      return await fetch(url.href, {
         method: "POST",
         body,
         headers: {

@@ -10,7 +10,7 @@ export interface Connection {
   readonly token: string;
   /** Whether the token has to stand in the address of a WebSocket. */
   readonly appendToken: boolean;
-  readonly fetch: typeof fetch;
+  readonly fetch: (input: string, init?: RequestInit) => Promise<Response>;
   readonly WebSocket: typeof WebSocket;
 }
 

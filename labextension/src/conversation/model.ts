@@ -8,7 +8,7 @@ import type { ConversationFrame } from "../api/position.js";
 import type { EventStream, Listener } from "../api/stream.js";
 import { grow, type Draft } from "./draft.js";
 import { create, reduce, type ConversationState } from "./state.js";
-import { choose, type Choices } from "./tree.js";
+import { branch, choose, type Choices } from "./tree.js";
 
 /** What there is to show. A new object with each change, so that a view can compare. */
 export interface View {
@@ -40,6 +40,12 @@ export class ConversationModel implements Listener {
 
   get changed(): ISignal<this, View> {
     return this.#changed;
+  }
+
+  /** The last message of the branch that is shown: where it goes on. */
+  get leaf(): string | null {
+    const { state, choices } = this.#view;
+    return state === null ? null : (branch(state, choices).at(-1)?.message.id ?? null);
   }
 
   /** Show the branch that a message is on. */

@@ -1,0 +1,8 @@
+/** BestChat's plugins for JupyterLab and Notebook. */
+
+import { chat } from "./plugins/chat.js";
+import { codeActions, contextSources } from "./plugins/registries.js";
+
+export * from "./tokens.js";
+
+export default [codeActions, contextSources, chat];

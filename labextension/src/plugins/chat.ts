@@ -1,0 +1,102 @@
+/** The panel itself, its commands, and what other extensions can ask of it. */
+
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ICommandPalette, ISanitizer } from "@jupyterlab/apputils";
+import { IEditorLanguageRegistry } from "@jupyterlab/codemirror";
+import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
+import { ITranslator, nullTranslator } from "@jupyterlab/translation";
+
+import { Client } from "../api/client.js";
+import { Catalog } from "../conversation/catalog.js";
+import { ConversationManager } from "../conversation/manager.js";
+import { BrowserMemory } from "../conversation/memory.js";
+import { IBestChat, ICodeActions, IContextSources } from "../tokens.js";
+import { chatIcon } from "../ui/icons.js";
+import { ModelOutputSanitizer } from "../ui/markdown/sanitizer.js";
+import { PanelWidget } from "../ui/PanelWidget.js";
+import { DOMAIN, Commands } from "./names.js";
+
+export const chat: JupyterFrontEndPlugin<IBestChat> = {
+  id: "bestchat:chat",
+  description: "The chat panel.",
+  autoStart: true,
+  provides: IBestChat,
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- the type is; the token is not
+  requires: [IRenderMimeRegistry, IEditorLanguageRegistry, ISanitizer, ICodeActions, IContextSources],
+  optional: [ITranslator, ICommandPalette, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    languages: IEditorLanguageRegistry,
+    sanitizer: IRenderMime.ISanitizer,
+    codeActions: ICodeActions,
+    contextSources: IContextSources,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+  ): IBestChat => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const connection = app.serviceManager.serverSettings;
+    const client = new Client(connection);
+    const memory = new BrowserMemory(connection.baseUrl, window.localStorage);
+    const manager = new ConversationManager(client, connection, memory);
+    const panel = new PanelWidget({
+      manager,
+      catalog: new Catalog(client),
+      memory,
+      // What models say has no files of its own: nothing resolves their paths.
+      rendermime: rendermime.clone({ sanitizer: new ModelOutputSanitizer(sanitizer) }),
+      languages,
+      codeActions,
+      contextSources,
+      trans,
+    });
+    app.shell.add(panel, "right", { rank: 100, type: "Chat" });
+    restorer?.add(panel, panel.id);
+    manager.restore();
+    lookAfter(manager);
+
+    const show = (): void => {
+      app.shell.activateById(panel.id);
+    };
+    app.commands.addCommand(Commands.open, {
+      label: trans.__("Open the Chat"),
+      caption: trans.__("Show BestChat's panel"),
+      icon: chatIcon,
+      execute: show,
+    });
+    app.commands.addCommand(Commands.create, {
+      label: trans.__("New Conversation"),
+      icon: chatIcon,
+      execute: () => {
+        manager.close();
+        show();
+      },
+    });
+    for (const command of [Commands.open, Commands.create]) {
+      palette?.addItem({ command, category: trans.__("BestChat") });
+    }
+    return {
+      show,
+      ask: async (text, { send = true } = {}) => {
+        show();
+        if (!send || !(await manager.send(text))) {
+          panel.compose(text);
+        }
+      },
+    };
+  },
+};
+
+/** Look after the line when the network is back, and when somebody looks at the page again. */
+function lookAfter(manager: ConversationManager): void {
+  window.addEventListener("online", () => {
+    manager.wake();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") {
+      manager.wake();
+    }
+  });
+}

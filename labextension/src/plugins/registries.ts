@@ -1,0 +1,32 @@
+/** What other extensions add to; plugins of their own, so that they are there before the panel. */
+
+import type { JupyterFrontEndPlugin } from "@jupyterlab/application";
+
+import {
+  ICodeActions,
+  IContextSources,
+  type CodeAction,
+  type ContextSource,
+} from "../tokens.js";
+
+export const codeActions: JupyterFrontEndPlugin<ICodeActions> = {
+  id: "bestchat:code-actions",
+  description: "What can be done with a block of code in an answer.",
+  autoStart: true,
+  provides: ICodeActions,
+  activate: () => {
+    const actions: CodeAction[] = [];
+    return { actions, add: (action) => void actions.push(action) };
+  },
+};
+
+export const contextSources: JupyterFrontEndPlugin<IContextSources> = {
+  id: "bestchat:context-sources",
+  description: "Who knows what the user looks at.",
+  autoStart: true,
+  provides: IContextSources,
+  activate: () => {
+    const sources: ContextSource[] = [];
+    return { sources, add: (source) => void sources.push(source) };
+  },
+};

@@ -1,0 +1,66 @@
+/** What other extensions can ask for and add to; nothing but names and shapes. */
+
+import { Token } from "@lumino/coreutils";
+import type { LabIcon } from "@jupyterlab/ui-components";
+
+/** The chat, for whoever wants to ask something. */
+export interface IBestChat {
+  /** Show the panel. */
+  show(): void;
+  /** Show the panel and ask something; with `send` false it is left in the composer. */
+  ask(text: string, options?: { send?: boolean }): Promise<void>;
+}
+
+export const IBestChat = new Token<IBestChat>(
+  "bestchat:IBestChat",
+  "The chat panel: show it, and ask something.",
+);
+
+/** What can be done with a block of code in an answer. */
+export interface CodeAction {
+  readonly id: string;
+  readonly label: string;
+  readonly icon: LabIcon;
+  /** Whether it can be done right now; it is asked again when the pointer comes near. */
+  enabled(): boolean;
+  run(code: string, language: string): void | Promise<void>;
+}
+
+/** Actions on blocks of code, in the order in which they are shown. */
+export interface ICodeActions {
+  readonly actions: readonly CodeAction[];
+  add(action: CodeAction): void;
+}
+
+export const ICodeActions = new Token<ICodeActions>(
+  "bestchat:ICodeActions",
+  "What can be done with a block of code in an answer.",
+);
+
+/** A piece of what the user looks at, which goes along with a message unless it is taken off. */
+export interface ContextItem {
+  /** Names it: an item that was taken off stays off as long as it has this id. */
+  readonly id: string;
+  /** What it is called on its chip. */
+  readonly label: string;
+  /** What the model gets to see; read when the message is sent. */
+  content(): string | Promise<string>;
+}
+
+/** Somebody who knows what the user looks at. */
+export interface ContextSource {
+  /** What there is right now. */
+  items(): readonly ContextItem[];
+  /** Tell when that may have changed; gives what ends the telling. */
+  watch(changed: () => void): () => void;
+}
+
+export interface IContextSources {
+  readonly sources: readonly ContextSource[];
+  add(source: ContextSource): void;
+}
+
+export const IContextSources = new Token<IContextSources>(
+  "bestchat:IContextSources",
+  "Who knows what the user looks at.",
+);

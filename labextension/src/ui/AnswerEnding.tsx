@@ -1,0 +1,43 @@
+import { stateOf, type Turn } from "../conversation/state.js";
+import { Notice } from "./Notice.js";
+import { useServices } from "./services.js";
+
+interface Props {
+  turn: Turn;
+  questionId: string | null;
+}
+
+/** How a turn ended, if not well, and what can be done about it. */
+export function AnswerEnding({ turn, questionId }: Props) {
+  const { manager, trans } = useServices();
+  const again =
+    questionId === null
+      ? []
+      : [{ label: trans.__("Ask again"), run: () => manager.regenerate(questionId) }];
+  switch (stateOf(turn)) {
+    case "failed":
+      return (
+        <Notice
+          kind="error"
+          text={turn.error?.text ?? trans.__("The model did not answer.")}
+          hint={turn.error?.hint ?? ""}
+          actions={again}
+        />
+      );
+    case "interrupted":
+      return (
+        <Notice
+          kind="warning"
+          text={trans.__("The server stopped before the answer was complete.")}
+          hint={trans.__("What had arrived was kept.")}
+          actions={again}
+        />
+      );
+    case "cancelled":
+      return <div className="jp-BestChat-muted">{trans.__("Stopped.")}</div>;
+    case "waiting":
+      return <div className="jp-BestChat-muted">{trans.__("Waits for an approval.")}</div>;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,63 @@
+import { copyIcon, refreshIcon } from "@jupyterlab/ui-components";
+import { memo } from "react";
+
+import type { Draft } from "../conversation/draft.js";
+import type { ConversationModel } from "../conversation/model.js";
+import type { Answer } from "../conversation/rows.js";
+import { stateOf, textOf } from "../conversation/state.js";
+import { AnswerEnding } from "./AnswerEnding.js";
+import { AnswerFacts } from "./AnswerFacts.js";
+import { AnswerParts } from "./AnswerParts.js";
+import { Branches } from "./Branches.js";
+import { CopyButton } from "./CopyButton.js";
+import { IconButton } from "./IconButton.js";
+import { useServices } from "./services.js";
+
+interface Props {
+  row: Answer;
+  model: ConversationModel;
+  draft: Draft | null;
+}
+
+/** What one turn brought, and is still bringing. */
+export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
+  const { manager, trans } = useServices();
+  const { turn, messages, questionId } = row;
+  const running = turn !== null && ["running", "waiting"].includes(stateOf(turn));
+  const assistants = messages.filter(({ role }) => role === "assistant");
+  const text = assistants.map(textOf).join("\n\n");
+  return (
+    <article
+      className="jp-BestChat-answer"
+      aria-label={trans.__("Answer")}
+      aria-busy={running}
+      data-turn-state={turn === null ? undefined : stateOf(turn)}
+    >
+      {assistants.map((message) => (
+        <AnswerParts key={message.id} parts={message.parts} growing={false} />
+      ))}
+      {running && <AnswerParts parts={draft?.parts ?? []} growing />}
+      {turn !== null && <AnswerEnding turn={turn} questionId={questionId} />}
+      <footer className="jp-BestChat-answerFooter">
+        <AnswerFacts turn={turn} messages={assistants} />
+        {!running && (
+          <div className="jp-BestChat-actions" role="toolbar" aria-label={trans.__("Answer")}>
+            <Branches model={model} id={messages[0]?.id ?? ""} siblings={row.siblings} />
+            {questionId !== null && (
+              <IconButton
+                icon={refreshIcon}
+                label={trans.__("Answer again, as a new branch")}
+                onClick={() => {
+                  void manager.regenerate(questionId);
+                }}
+              />
+            )}
+            {text !== "" && (
+              <CopyButton text={text} icon={copyIcon} label={trans.__("Copy answer")} />
+            )}
+          </div>
+        )}
+      </footer>
+    </article>
+  );
+});

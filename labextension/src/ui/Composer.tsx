@@ -1,0 +1,122 @@
+/** Where one writes: the text, who is to answer it, and the way to send it. */
+
+import { useEffect, useRef, useState } from "react";
+
+import type { ConversationModel } from "../conversation/model.js";
+import { activeTurn, type Turn } from "../conversation/state.js";
+import { GrowingTextarea } from "./GrowingTextarea.js";
+import { IconButton } from "./IconButton.js";
+import { sendIcon, stopIcon } from "./icons.js";
+import { ModelPicker } from "./ModelPicker.js";
+import { useServices } from "./services.js";
+import { useDraftText } from "./useDraftText.js";
+import { usePromptHistory } from "./usePromptHistory.js";
+import { useView, type Viewed } from "./useSignal.js";
+
+/** Shows texts that come from elsewhere, such as a cell's button. */
+export interface Inbox extends Viewed<{ text: string; number: number }> {
+  take(): string;
+}
+
+interface Props {
+  model: ConversationModel | null;
+  inbox: Inbox;
+}
+
+export function Composer({ model, inbox }: Props) {
+  const { manager, trans } = useServices();
+  const area = useRef<HTMLTextAreaElement>(null);
+  const [text, setText] = useDraftText(model?.id ?? "");
+  const history = usePromptHistory();
+  const [sending, setSending] = useState(false);
+  const turn = useActiveTurn(model);
+
+  const arrived = useView(inbox);
+  useEffect(() => {
+    const given = inbox.take();
+    if (given !== "") {
+      setText(given);
+      area.current?.focus();
+    }
+  }, [arrived, inbox, setText]);
+
+  const send = async (): Promise<void> => {
+    const said = text.trim();
+    if (said === "" || sending || turn !== null) {
+      return;
+    }
+    setSending(true);
+    if (await manager.send(said)) {
+      history.add(said);
+      setText("");
+    }
+    setSending(false);
+    area.current?.focus();
+  };
+
+  const key = (pressed: string, element: HTMLTextAreaElement): boolean => {
+    const edge = element.selectionStart === 0 && element.selectionEnd === 0;
+    const older = pressed === "ArrowUp" && edge;
+    const newer = pressed === "ArrowDown" && history.walking;
+    const found = older ? history.older(text) : newer ? history.newer() : null;
+    if (found !== null) {
+      setText(found);
+    }
+    return found !== null;
+  };
+
+  return (
+    <div className="jp-BestChat-composer">
+      <GrowingTextarea
+        ref={area}
+        label={trans.__("Message")}
+        placeholder={trans.__("Ask anything. Shift+Enter for a new line")}
+        value={text}
+        onChange={(value) => {
+          history.leave();
+          setText(value);
+        }}
+        onEnter={() => void send()}
+        onKey={key}
+      />
+      <div className="jp-BestChat-composerBar">
+        <ModelPicker />
+        <span className="jp-BestChat-spacer" />
+        {turn === null ? (
+          <IconButton
+            className="jp-BestChat-send"
+            icon={sendIcon}
+            label={trans.__("Send")}
+            disabled={text.trim() === "" || sending}
+            onClick={() => void send()}
+          />
+        ) : (
+          <IconButton
+            className="jp-BestChat-stop"
+            icon={stopIcon}
+            label={turn.cancelling === true ? trans.__("Stopping…") : trans.__("Stop")}
+            disabled={turn.cancelling === true}
+            onClick={() => void manager.stop(turn.id)}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** The turn that keeps the open conversation busy. */
+function useActiveTurn(model: ConversationModel | null): Turn | null {
+  const [turn, setTurn] = useState<Turn | null>(null);
+  useEffect(() => {
+    const look = (): void => {
+      const state = model?.view.state;
+      setTurn(state == null ? null : activeTurn(state));
+    };
+    look();
+    model?.changed.connect(look);
+    return () => {
+      model?.changed.disconnect(look);
+    };
+  }, [model]);
+  return turn;
+}

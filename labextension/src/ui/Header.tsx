@@ -1,0 +1,48 @@
+import { addIcon, settingsIcon } from "@jupyterlab/ui-components";
+
+import type { ConversationModel } from "../conversation/model.js";
+import { IconButton } from "./IconButton.js";
+import { historyIcon } from "./icons.js";
+import { useServices } from "./services.js";
+import { Title } from "./Title.js";
+
+/** Which part of the panel is shown. */
+export type Place = "chat" | "history" | "settings";
+
+interface Props {
+  model: ConversationModel | null;
+  place: Place;
+  onGo: (place: Place) => void;
+}
+
+export function Header({ model, place, onGo }: Props) {
+  const { manager, trans } = useServices();
+  const toggle = (to: Place) => () => {
+    onGo(place === to ? "chat" : to);
+  };
+  return (
+    <header className="jp-BestChat-header">
+      <IconButton
+        icon={historyIcon}
+        label={trans.__("Conversations")}
+        pressed={place === "history"}
+        onClick={toggle("history")}
+      />
+      <Title model={place === "chat" ? model : null} place={place} />
+      <IconButton
+        icon={addIcon}
+        label={trans.__("New conversation")}
+        onClick={() => {
+          manager.close();
+          onGo("chat");
+        }}
+      />
+      <IconButton
+        icon={settingsIcon}
+        label={trans.__("Providers and settings")}
+        pressed={place === "settings"}
+        onClick={toggle("settings")}
+      />
+    </header>
+  );
+}

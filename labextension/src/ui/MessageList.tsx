@@ -1,0 +1,95 @@
+/** The open conversation: its rows, and a place that follows what is new. */
+
+import { useEffect, useMemo, useRef, useState } from "react";
+
+import type { ConversationModel } from "../conversation/model.js";
+import { rowsOf } from "../conversation/rows.js";
+import { branch } from "../conversation/tree.js";
+import { AnswerRow } from "./AnswerRow.js";
+import { IconButton } from "./IconButton.js";
+import { arrowDownIcon } from "./icons.js";
+import { Near } from "./Near.js";
+import { QuestionRow } from "./QuestionRow.js";
+import { useTrans } from "./services.js";
+import { usePacedView } from "./useSignal.js";
+
+/** Rows at the end that are always filled: one sees them at once, and the newest one grows. */
+const ALWAYS = 4;
+
+/** Pixels from the end within which one is taken to be at the end. */
+const AT_END = 48;
+
+export function MessageList({ model }: { model: ConversationModel }) {
+  const trans = useTrans();
+  const { state, draft, choices } = usePacedView(model);
+  const rows = useMemo(
+    () => (state === null ? [] : rowsOf(state, branch(state, choices))),
+    [state, choices],
+  );
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const following = useRef(true);
+  const [away, setAway] = useState(false);
+
+  const toEnd = (): void => {
+    following.current = true;
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+  };
+
+  // Whatever grows, grows upwards for somebody who looks at the end.
+  useEffect(() => {
+    if (content.current === null) {
+      return;
+    }
+    const observer = new ResizeObserver(() => {
+      if (following.current) {
+        toEnd();
+      }
+    });
+    observer.observe(content.current);
+    return () => {
+      observer.disconnect();
+    };
+  }, []);
+
+  // One's own question is looked at, wherever one was before.
+  const lastQuestion = rows.findLast((row) => row.kind === "question")?.key;
+  useEffect(toEnd, [lastQuestion]);
+
+  const scrolled = (): void => {
+    const { scrollHeight = 0, scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+    const atEnd = scrollHeight - scrollTop - clientHeight < AT_END;
+    following.current = atEnd;
+    setAway(!atEnd);
+  };
+
+  return (
+    <div className="jp-BestChat-messages">
+      <div ref={scroller} className="jp-BestChat-scroller" onScroll={scrolled} tabIndex={0}>
+        <div ref={content} role="log" aria-live="off" aria-label={trans.__("Messages")}>
+          {rows.map((row, index) => (
+            <Near key={row.key} always={index >= rows.length - ALWAYS}>
+              {row.kind === "question" ? (
+                <QuestionRow row={row} model={model} />
+              ) : (
+                <AnswerRow
+                  row={row}
+                  model={model}
+                  draft={draft !== null && draft.turnId === row.turn?.id ? draft : null}
+                />
+              )}
+            </Near>
+          ))}
+        </div>
+      </div>
+      {away && (
+        <IconButton
+          className="jp-BestChat-toEnd"
+          icon={arrowDownIcon}
+          label={trans.__("Go to the newest message")}
+          onClick={toEnd}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,85 @@
+import { ReactWidget } from "@jupyterlab/ui-components";
+import { Signal, type ISignal } from "@lumino/signaling";
+import type { Message } from "@lumino/messaging";
+
+import { chatIcon } from "./icons.js";
+import { Panel } from "./Panel.js";
+import type { Services } from "./services.js";
+
+/** Pixels that the panel has when it is first shown. */
+const WIDTH = 380;
+
+interface Given {
+  text: string;
+  number: number;
+}
+
+/** Texts on their way into the composer. */
+class Mailbox {
+  readonly #changed = new Signal<this, Given>(this);
+  #view: Given = { text: "", number: 0 };
+
+  get view(): Given {
+    return this.#view;
+  }
+
+  get changed(): ISignal<this, Given> {
+    return this.#changed;
+  }
+
+  put(text: string): void {
+    this.#view = { text, number: this.#view.number + 1 };
+    this.#changed.emit(this.#view);
+  }
+
+  /** What has arrived, once. */
+  take(): string {
+    const { text } = this.#view;
+    this.#view.text = "";
+    return text;
+  }
+}
+
+/** The panel as a part of JupyterLab. */
+export class PanelWidget extends ReactWidget {
+  readonly #services: Services;
+  readonly #inbox = new Mailbox();
+
+  constructor(services: Services) {
+    super();
+    this.#services = services;
+    this.id = "bestchat-panel";
+    this.addClass("jp-BestChat");
+    this.title.icon = chatIcon;
+    this.title.caption = services.trans.__("BestChat");
+    this.node.setAttribute("role", "region");
+    this.node.setAttribute("aria-label", services.trans.__("BestChat"));
+  }
+
+  /** Put a text into the composer, in place of what stands there. */
+  compose(text: string): void {
+    this.#inbox.put(text);
+  }
+
+  /** The first time, ask for more room than JupyterLab gives a side panel; then for any. */
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.node.style.minWidth = `${String(WIDTH)}px`;
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    requestAnimationFrame(() => {
+      this.node.style.minWidth = "";
+    });
+  }
+
+  protected override onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    this.node.querySelector<HTMLElement>(".jp-BestChat-composer textarea")?.focus();
+  }
+
+  protected override render() {
+    return <Panel services={this.#services} inbox={this.#inbox} />;
+  }
+}

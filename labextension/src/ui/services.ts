@@ -1,0 +1,37 @@
+/** What components need from outside, given once at the top. */
+
+import type { IEditorLanguageRegistry } from "@jupyterlab/codemirror";
+import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { TranslationBundle } from "@jupyterlab/translation";
+import { createContext, useContext } from "react";
+
+import type { Catalog } from "../conversation/catalog.js";
+import type { ConversationManager } from "../conversation/manager.js";
+import type { Memory } from "../conversation/memory.js";
+import type { ICodeActions, IContextSources } from "../tokens.js";
+
+export interface Services {
+  readonly manager: ConversationManager;
+  readonly catalog: Catalog;
+  readonly memory: Memory;
+  /** Renders what models say: nothing in it acts before somebody clicks. */
+  readonly rendermime: IRenderMimeRegistry;
+  readonly languages: IEditorLanguageRegistry;
+  readonly codeActions: ICodeActions;
+  readonly contextSources: IContextSources;
+  readonly trans: TranslationBundle;
+}
+
+export const ServicesContext = createContext<Services | null>(null);
+
+export function useServices(): Services {
+  const services = useContext(ServicesContext);
+  if (services === null) {
+    throw new Error("a component of BestChat stands outside of its panel");
+  }
+  return services;
+}
+
+export function useTrans(): TranslationBundle {
+  return useServices().trans;
+}

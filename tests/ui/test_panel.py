@@ -1,0 +1,137 @@
+"""The panel: ask, read, stop, come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from bestchat_server_ext.testing.script import Fail, Report, Say, Think, Wait
+
+STORY = " ".join(f"word{number}" for number in range(400))
+
+
+def slowly(text: str, size: int = 40, pause: float = 0.15) -> tuple[Any, ...]:
+    """A text that takes its time."""
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    return tuple(action for piece in pieces for action in (Say(piece, size), Wait(pause)))
+
+
+def test_a_question_is_answered_and_the_answer_names_its_model(panel: Any, tmp_path: Any) -> None:
+    panel.ask("What is **bold**?")
+    answer = panel.ends()
+    expect(answer.locator("strong")).to_have_text("bold")
+    expect(answer.locator(".jp-BestChat-model")).to_have_text("echo · script")
+    expect(panel.questions).to_have_text(["What is **bold**?"])
+    expect(panel.composer).to_have_value("")
+    expect(panel.root.locator(".jp-BestChat-header h2")).to_have_text("What is **bold**?")
+    panel.page.screenshot(path=tmp_path / "panel.png")
+
+
+def test_an_answer_goes_on_over_a_reload(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("story", slowly(STORY)))
+    panel.ask("Tell me a story.")
+    expect(panel.answers.last).to_contain_text("word30 ")
+    expect(panel.answers.last).to_have_attribute("aria-busy", "true")
+    panel.open(lab.page())
+    expect(panel.questions).to_have_text(["Tell me a story."])
+    expect(panel.answers.last).to_contain_text("word60 ")
+    expect(panel.answers.last).to_have_attribute("aria-busy", "true")
+    assert panel.ends().locator(".jp-BestChat-prose").inner_text().split() == STORY.split()
+
+
+def test_two_tabs_are_in_step(panel: Any, lab: Any, page: Page) -> None:
+    other = type(panel)(page.context.new_page())
+    panel.choose(lab.script("story", slowly(STORY)))
+    panel.ask("Tell me a story.")
+    expect(panel.answers.last).to_contain_text("word10 ")
+    other.open(lab.page("lab/workspaces/other"))
+    expect(other.answers.last).to_contain_text("word80 ")
+    expect(panel.answers.last).to_contain_text("word80 ")
+    other.button("Stop").click()
+    panel.ends("cancelled")
+    other.ends("cancelled")
+    assert "word399" not in panel.answers.last.inner_text()
+    panel.ask("Again?")
+    expect(other.questions).to_have_text(["Tell me a story.", "Again?"])
+
+
+def test_an_error_says_what_to_do_and_can_be_asked_again(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("broken", (Fail("context_overflow", "Too long for this model."),)))
+    panel.ask("Hello?")
+    answer = panel.ends("failed")
+    expect(answer.get_by_role("alert")).to_contain_text("Too long for this model.")
+    lab.script("broken", (Say("Now it works."),))
+    panel.button("Ask again").click()
+    expect(panel.ends()).to_contain_text("Now it works.")
+
+
+def test_thoughts_are_folded_and_tokens_are_counted(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("thinker", (Think("Hm, let me see."), Say("42"), Report(1200, 34))))
+    panel.ask("What is it?")
+    answer = panel.ends()
+    expect(answer.get_by_text("Hm, let me see.")).to_be_hidden()
+    answer.get_by_text("Thoughts").click()
+    expect(answer.get_by_text("Hm, let me see.")).to_be_visible()
+    expect(answer.locator(".jp-BestChat-facts")).to_contain_text("1.2k tokens")
+
+
+def test_branches_are_walked(panel: Any) -> None:
+    panel.ask("first")
+    panel.ends()
+    panel.questions.last.hover()
+    panel.button("Edit: ask this differently").click()
+    editor = panel.root.get_by_role("textbox", name="Edit your message")
+    editor.fill("second")
+    panel.button("Send as a new branch").click()
+    expect(panel.questions).to_have_text(["second2/2"])
+    expect(panel.ends()).to_contain_text("second")
+    panel.button("Previous branch").first.click()
+    expect(panel.answers.last).to_contain_text("first")
+    panel.ask("more")
+    expect(panel.answers).to_have_count(2)
+    panel.ends()
+    panel.button("Next branch").first.click()
+    expect(panel.questions).to_have_text(["second2/2"])
+
+
+def test_a_draft_and_asked_prompts_survive_a_reload(panel: Any, lab: Any) -> None:
+    panel.ask("asked before")
+    panel.ends()
+    panel.composer.fill("half a thou")
+    panel.open(lab.page())
+    expect(panel.composer).to_have_value("half a thou")
+    panel.composer.press("Home")
+    panel.composer.press("ArrowUp")
+    expect(panel.composer).to_have_value("asked before")
+    panel.composer.press("ArrowDown")
+    expect(panel.composer).to_have_value("half a thou")
+
+
+def test_conversations_are_found_again(panel: Any) -> None:
+    panel.ask("about giraffes")
+    panel.ends()
+    panel.button("New conversation").click()
+    expect(panel.answers).to_have_count(0)
+    panel.ask("about zebras")
+    panel.ends()
+    panel.button("Conversations").click()
+    panel.root.get_by_role("searchbox", name="Search conversations").fill("giraffe")
+    panel.root.get_by_role("listitem").get_by_role("button", name="about giraffes").click()
+    expect(panel.questions).to_have_text(["about giraffes"])
+
+
+def test_a_server_that_is_killed_and_comes_back(start_lab: Any, panel_on: Any) -> None:
+    lab = start_lab(BESTCHAT_DEFAULT_MODEL="scripted/story")
+    lab.script("story", slowly(STORY))
+    lab.wait()
+    panel = panel_on(lab)
+    panel.ask("Tell me a story.")
+    expect(panel.answers.last).to_contain_text("word80 ")
+    lab.kill()
+    expect(panel.root.get_by_text("Reconnecting…")).to_be_visible(timeout=20_000)
+    lab.start()
+    answer = panel.ends("interrupted", seconds=60)  # its lease has to run out
+    expect(answer).to_contain_text("word40 ")
+    expect(answer.get_by_role("alert")).to_contain_text("The server stopped")
+    expect(panel.root.get_by_text("Reconnecting…")).to_be_hidden()
