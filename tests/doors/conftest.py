@@ -186,6 +186,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             fallbacks: Fallbacks = Fallbacks(),  # noqa: B008  it is frozen
             others: Sequence[ProviderEntry] = (),
             most_turns: int = 100,
+            max_cost: str | None = None,
         ) -> House:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
@@ -204,7 +205,9 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 usage=usage,
                 jitter=lambda: 1.0,
             )
-            budget = Budget(database.storage, providers, usage, most_turns=most_turns)
+            budget = Budget(
+                database.storage, providers, usage, most_turns=most_turns, max_cost=max_cost
+            )
             wheel = Wheel(
                 database.storage, stream, ContextManager(), providers, tools, failover, budget
             )
