@@ -176,7 +176,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
     """Put a house together on the tests' database, by default with nobody looking after leases."""
     async with AsyncExitStack() as stack:
 
-        async def put_together(
+        async def put_together(  # noqa: PLR0913  everything that a test may have in its hands
             *functions: Callable[..., Any],
             clock: ManualClock | None = None,
             capacity: int = 1000,

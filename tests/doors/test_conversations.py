@@ -590,7 +590,7 @@ class TestLimits:
         talk = await begin(InProcessClient(house.application))
         script("counting", (Count(), Report(0, 0)))
         for count in range(1, 5):
-            long = f"{count} " + "x" * 1000
+            long = f"{count} " + "x" * 960
             await talk.ask("known/counting", long, request_id=new_request())
             seen = await talk.until(ev.TurnFinished, count=count)
         assert await talk.answers() == ["1", "3", "5", "3"]
