@@ -12,10 +12,11 @@
 
 from __future__ import annotations
 
+from bestchat_server_ext.testing.port_suites.storage_arranging import ArrangingSuite
 from bestchat_server_ext.testing.port_suites.storage_conversations import ConversationSuite
 from bestchat_server_ext.testing.port_suites.storage_leases import LeaseSuite
 from bestchat_server_ext.testing.port_suites.storage_turns import TurnSuite
 
 
-class StorageSuite(ConversationSuite, TurnSuite, LeaseSuite):
+class StorageSuite(ConversationSuite, ArrangingSuite, TurnSuite, LeaseSuite):
     """All tests. Define the fixture `storage`: an empty one."""
