@@ -107,8 +107,8 @@ class ArrangingSuite:
         scene, other = await self.make(storage, clock), await self.make(storage, clock)
         theirs = await self.say(storage, other, "Theirs.")
         for message_id in (theirs, MessageId(clock.new_id())):
+            pinned = ev.MessagePinned(message_id, pinned=True)
             with pytest.raises(NotFound):
-                pinned = ev.MessagePinned(message_id, pinned=True)
                 await storage.append(scene.id, [pinned], clock.now())
 
     async def test_search_finds_words_and_their_beginnings(
