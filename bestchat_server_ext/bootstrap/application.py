@@ -38,6 +38,7 @@ from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.telemetry import FanOut
+from bestchat_server_ext.services.titles import TitleService
 from bestchat_server_ext.services.tokens import TokenService
 from bestchat_server_ext.services.tools import ToolExecutor
 from bestchat_server_ext.services.turn_run import Wheel
@@ -192,7 +193,9 @@ async def _assemble(
         exchange=ExchangeService(stream),
         housekeeping=Housekeeping(conversations, clock, timedelta(days=settings.keep_deleted_days)),
         providers=registry,
-        turns=TurnService(wheel),
+        turns=TurnService(
+            wheel, TitleService(stream, registry, usage, settings.title_model or None)
+        ),
         tokens=TokenService(database.tokens, clock),
         usage=usage,
         provider_settings=stored,

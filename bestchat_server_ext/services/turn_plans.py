@@ -72,7 +72,7 @@ def say(
     message = _user_message(turn_id, said, parent, at)
     named: tuple[Event, ...] = ()
     if not state.conversation.title and not state.messages:
-        named = (ConversationRenamed(_title(said[0])),)
+        named = (ConversationRenamed(first_title(said[0])),)
     started = _started(asked, turn_id, model, message.id)
     return Plan(started, (MessageAdded(message),), named)
 
@@ -198,7 +198,7 @@ def _started(
     )
 
 
-def _title(text: str) -> str:
+def first_title(text: str) -> str:
     """A conversation's first title: the first line of its first message."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"

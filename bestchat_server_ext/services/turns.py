@@ -40,6 +40,7 @@ from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution
 from bestchat_server_ext.ports.storage import Claim, Lease
 from bestchat_server_ext.services import turn_plans as plans
+from bestchat_server_ext.services.titles import TitleService
 from bestchat_server_ext.services.turn_run import TurnRun, Wheel
 
 _log = logging.getLogger(__name__)
@@ -76,9 +77,11 @@ class _Asked:
 class TurnService:
     """The only thing that turns the wheel."""
 
-    def __init__(self, wheel: Wheel) -> None:
-        """Run turns with these services around them."""
+    def __init__(self, wheel: Wheel, titles: TitleService) -> None:
+        """Run turns with these services around them; `titles` names what they begin."""
         self._wheel = wheel
+        self._titles = titles
+        self._naming: set[asyncio.Task[None]] = set()
         # Not the process id: that one comes back, and containers share them.
         self._holder = secrets.token_hex(8)
         self._runs: dict[TurnId, TurnRun] = {}
@@ -103,9 +106,10 @@ class TurnService:
     async def close(self) -> None:
         """Store what running turns have heard, and close them as interrupted."""
         self._closing = True
-        for task in self._keepers:
+        aside = [*self._keepers, *self._naming]
+        for task in aside:
             task.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*aside, return_exceptions=True)
         for run in self._runs.values():
             run.stop()
         if tasks := list(self._tasks.values()):
@@ -393,6 +397,7 @@ class TurnService:
             with run.watch.running():
                 await run.run(first)
             if run.finished:
+                self._name(run.conversation_id)
                 await self._send_next(run.conversation_id)
         except ChatError as error:
             _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)
@@ -403,6 +408,12 @@ class TurnService:
             if self._runs.get(turn_id) is run:
                 del self._runs[turn_id]
                 del self._tasks[turn_id]
+
+    def _name(self, conversation_id: ConversationId) -> None:
+        """Have a conversation named; nobody waits for it."""
+        task = asyncio.create_task(self._titles.name(conversation_id), name="bestchat-title")
+        self._naming.add(task)
+        task.add_done_callback(self._naming.discard)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do some work again and again. Turns depend on it, so that nothing may end it."""

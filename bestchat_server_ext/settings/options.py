@@ -198,6 +198,13 @@ class Settings(BaseModel):
         AfterValidator(_references),
         Field(description="Those that stand in where a content policy refused the prompt."),
     ] = ()
+    title_model: Annotated[
+        str,
+        Field(
+            description="Model reference of the model that names conversations after their first "
+            "answer; if unset, the first line of the first message is the title."
+        ),
+    ] = ""
     allowed_models: Annotated[
         tuple[Text, ...],
         Listed,

@@ -255,6 +255,7 @@ class BestChat(ExtensionApp):
     ).tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
     server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)
+    title_model = AnyTrait(help="Model that names conversations; nobody if unset.").tag(config=True)
     allowed_models = AnyTrait(help="Patterns of the models that may be used.").tag(config=True)
     allowed_base_urls = AnyTrait(help="How providers' addresses have to begin.").tag(config=True)
     allow_user_keys = AnyTrait(help="Whether users may bring keys of their own.").tag(config=True)

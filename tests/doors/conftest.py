@@ -50,6 +50,7 @@ from bestchat_server_ext.services.provider_settings import ProviderSettingsServi
 from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderEntry, ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
+from bestchat_server_ext.services.titles import TitleService
 from bestchat_server_ext.services.tokens import TokenService
 from bestchat_server_ext.services.tools import ToolExecutor
 from bestchat_server_ext.services.turn_run import Wheel
@@ -187,6 +188,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             others: Sequence[ProviderEntry] = (),
             most_turns: int = 100,
             max_cost: str | None = None,
+            title_model: str | None = None,
         ) -> House:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
@@ -223,7 +225,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 exchange=ExchangeService(stream),
                 housekeeping=Housekeeping(conversations, clock, timedelta(days=7)),
                 providers=providers,
-                turns=TurnService(wheel),
+                turns=TurnService(wheel, TitleService(stream, providers, usage, title_model)),
                 tokens=TokenService(database.tokens, clock),
                 usage=usage,
                 provider_settings=stored,

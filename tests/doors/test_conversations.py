@@ -159,6 +159,41 @@ class TestArranging:
         assert ev.MessagePinned(question.id, pinned=True) in await talk.until(ev.MessagePinned)
 
 
+class TestTitles:
+    async def test_the_first_line_is_the_title_unless_a_model_is_to_give_one(
+        self, build: Build, begin: Begin, script: Write
+    ) -> None:
+        model = script("titles", (Say('Title: "**Swallows\n\nin winter**"\n'),))
+        house = await build(title_model=model)
+        talk = await begin(InProcessClient(house.application))
+        await talk.ask(script("answer", (Echo(),)), "\n Where do swallows go? \nIn winter.")
+        seen = await talk.until(ev.ConversationRenamed, count=2)
+        titles = [event.title for event in seen if isinstance(event, ev.ConversationRenamed)]
+        assert titles == ["Where do swallows go?", "Swallows"]
+
+    @pytest.mark.parametrize("model", ["scripted/missing", "nobody/at-all", None])
+    async def test_without_one_the_first_line_stays(
+        self, build: Build, begin: Begin, script: Write, model: str | None
+    ) -> None:
+        house = await build(title_model=model)
+        talk = await begin(InProcessClient(house.application))
+        await asked_and_answered(talk, script("answer2", (Echo(),)), "Where to?")
+        await asyncio.gather(*house.turns._naming)
+        assert (await talk.state()).conversation.title == "Where to?"
+
+    async def test_nobodys_own_title_is_replaced(
+        self, build: Build, begin: Begin, script: Write
+    ) -> None:
+        house = await build(title_model=script("titles2", (Say("Another"),)))
+        client = InProcessClient(house.application)
+        talk = await begin(client)
+        request = conversations.RenameConversation(talk.id, "My own")
+        await client.call(conversations.rename, request)
+        await asked_and_answered(talk, script("answer3", (Echo(),)), "Where to?", "And then?")
+        await asyncio.gather(*house.turns._naming)
+        assert (await talk.state()).conversation.title == "My own"
+
+
 class TestDeleting:
     async def test_it_can_be_undone_for_a_while_and_then_is_gone(
         self, build: Build, begin: Begin, script: Write
