@@ -96,7 +96,7 @@ class Restarted:
 
 @dataclass(frozen=True)
 class Told:
-    """Something that a person should know before anything is sent."""
+    """Something that a person should know about what is sent."""
 
     text: str
 
@@ -370,6 +370,13 @@ def _price(prices: Prices | None) -> str:
     return f"${prices.input} in, ${prices.output} out per million tokens{day}"
 
 
+def _reduced(event: ev.RequestReduced) -> str:
+    return (
+        f"The model takes {event.window:,} tokens: the {event.left_out} oldest messages of this "
+        "conversation were left out of the request. Nothing was deleted."
+    )
+
+
 def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:
     """Let one frame change the turn, and tell the sink what a person can see of it."""
     if isinstance(frame, ev.Delta):
@@ -387,6 +394,8 @@ def _take(turn: _Turn, frame: ServerFrame, sink: Sink) -> None:
             turn.growing = None
             sink(Stored(turn.text))
             sink(Restarted(failed.next_model, failed.error.text))
+        case ev.RequestReduced() as reduced if reduced.turn_id == turn.turn_id:
+            sink(Told(_reduced(reduced)))
         case ev.ToolProposed(execution=execution) if execution.turn_id == turn.turn_id:
             turn.proposed[execution.id] = execution
         case ev.ApprovalRequested(execution_id=key) if key in turn.proposed:

@@ -273,7 +273,7 @@ async def test_a_conversation_that_is_deleted_while_it_answers(session: ChatSess
     await until_grown(sink, asking)
     client = (await session.connection()).client
     page = await client.call(conversations.list_, conversations.ListConversations())
-    request = conversations.DeleteConversation(page.conversations[0].id)
+    request = conversations.DeleteConversation(page.conversations[0].id, forever=True)
     await client.call(conversations.delete, request)
     with pytest.raises(NotFound, match="deleted while"):
         await asking
@@ -451,3 +451,13 @@ async def test_nothing_is_announced_where_a_model_is_named(session: ChatSession)
     sink = Sink()
     await session.ask(Question("count", "a", model="scripted/test"), sink)
     assert isinstance(sink.told[0], Began)
+
+
+def test_what_was_left_out_of_a_request_is_told() -> None:
+    turn, sink = session_module._Turn(TURN, "a/b"), Sink()
+    for turn_id in (TURN, TurnId("another")):
+        event = ev.RequestReduced(turn_id, 1, MessageId("m"), 12, 9000, 4000, 10_000)
+        session_module._take(turn, envelope(event), sink)
+    (told,) = sink.told
+    assert isinstance(told, session_module.Told)
+    assert "10,000 tokens: the 12 oldest messages" in told.text
