@@ -187,10 +187,10 @@ class Bindings:
         return await self._services.exchange.import_(caller.owner, request)
 
     async def _delete(self, _: Caller, request: conversations.DeleteConversation) -> msgspec.Struct:
-        await self._services.turns.stop(request.conversation_id)
         if request.forever:
             await self._services.conversations.purge(request.conversation_id)
         else:
+            await self._services.turns.stop(request.conversation_id)
             await self._services.conversations.trash(request.conversation_id)
         return Empty()
 
