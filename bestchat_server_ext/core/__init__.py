@@ -6,11 +6,16 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     tools, models, messages         what is said, by whom, with which tools
     events                          past-tense facts, and deltas that are not facts yet
     conversation                    reduce(snapshot, event): rows and clients change alike
+    conversation_settings, queue    what is set for a conversation; messages that wait in it
+    search, fences                  what can be found; what of a text is code
+    export, importing, copying      conversations as files, out of files, and as others' beginning
+    window                          what is sent when a model cannot take everything
     request, reply                  what goes to a model; what comes back, piece by piece
     policy, access, site            what may happen: for tool calls, for callers, at all here
     provider_settings, vault        which key counts; how a secret looks at rest
     tokens                          how our own credentials look
     cost                            tokens and prices to money; estimates
+    failover                        after an attempt that failed: once more, another model, or the end
     catalog                         what is known of a provider, as data
     origin                          where an exception came from, without what it says
     script                          scripted answers, for tests and demonstrations
