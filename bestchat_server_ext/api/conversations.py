@@ -139,8 +139,7 @@ class SearchConversations(ApiRequest):
     """Find conversations by what is said in them."""
 
     query: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-    """Words that have to stand in one message, or in the title. The last one may be the beginning
-    of a word."""
+    """Words, or their beginnings, that have to stand in one message or in the title."""
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
     """How many at most."""
 

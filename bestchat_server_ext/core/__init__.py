@@ -15,7 +15,7 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     provider_settings, vault        which key counts; how a secret looks at rest
     tokens                          how our own credentials look
     cost                            tokens and prices to money; estimates
-    failover                        after an attempt that failed: once more, another model, or the end
+    failover                        after a failed attempt: once more, another model, or the end
     catalog                         what is known of a provider, as data
     origin                          where an exception came from, without what it says
     script                          scripted answers, for tests and demonstrations

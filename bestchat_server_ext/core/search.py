@@ -48,7 +48,7 @@ class Hit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def terms(query: str) -> tuple[str, ...]:
-    """The words to look for, in lower case; the last one may be the beginning of a word."""
+    """What to look for, in lower case: beginnings of words."""
     return tuple(_WORD.findall(query.lower()))[:MOST_TERMS]
 
 

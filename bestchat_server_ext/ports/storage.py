@@ -178,7 +178,8 @@ class Storage(Protocol):
     async def search(self, owner: OwnerId, terms: Sequence[str], *, limit: int) -> tuple[Hit, ...]:
         """An owner's conversations in which all words are said in one place, the last said first.
 
-        The words are those of `core.search.terms`. Deleted conversations are not found.
+        The words are those of `core.search.terms`: beginnings will do. Deleted conversations are
+        not found.
         """
         ...
 

@@ -141,11 +141,9 @@ def _parts(marked: str) -> tuple[SnippetPart, ...]:
 
 
 def _words_sqlite(terms: Sequence[str]) -> str:
-    quoted = [f'"{term}"' for term in terms]
-    return " ".join(quoted) + "*"
+    return " ".join(f'"{term}"*' for term in terms)
 
 
 def _words_postgres(terms: Sequence[str]) -> str:
     # Each term consists of word characters only, so that quotes need no escaping.
-    quoted = [f"'{term}'" for term in terms]
-    return " & ".join(quoted) + ":*"
+    return " & ".join(f"'{term}':*" for term in terms)

@@ -118,7 +118,7 @@ class ArrangingSuite:
         scene = await self.make(storage, clock, title="Notes on Giraffes")
         said = await self.say(storage, scene, "The tallest animal\nis the giraffe, they say.")
         await self.say(storage, scene, "zebra zebra", "tool")
-        for terms in (("giraffe",), ("tall",), ("animal", "gir"), ("they", "the")):
+        for terms in (("giraffe",), ("tall",), ("anim", "gir"), ("the", "say")):
             (hit,) = await self.found(storage, *terms)
             assert (hit.conversation_id, hit.message_id) == (scene.id, said)
             shown = "".join(part.text for part in hit.snippet)

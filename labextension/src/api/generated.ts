@@ -2343,10 +2343,7 @@ export interface components {
              * @default 20
              */
             limit?: number;
-            /**
-             * @description Words that have to stand in one message, or in the title. The last one may be the beginning
-             *     of a word.
-             */
+            /** @description Words, or their beginnings, that have to stand in one message or in the title. */
             query: string;
         };
         /** @description Conversations in which something was found, the last said first. */
