@@ -168,6 +168,13 @@ async def _assemble(
     usage = UsageService(database.usage, clock)
     registry, stored = await _registry(settings, environ, database, clock, cache, serves=serves)
     telemetry = await observers(environ, clock, bus, serves=serves)
+    budget = Budget(
+        database.storage,
+        registry,
+        usage,
+        most_turns=settings.max_running_turns,
+        max_cost=settings.max_cost or None,
+    )
     wheel = Wheel(
         database.storage,
         stream,
@@ -175,13 +182,7 @@ async def _assemble(
         registry,
         ToolExecutor([*tools, *_plugin_tools()]),
         FailoverService(registry, bus, cache, clock, _fallbacks(settings), usage=usage),
-        Budget(
-            database.storage,
-            registry,
-            usage,
-            most_turns=settings.max_running_turns,
-            max_cost=settings.max_cost or None,
-        ),
+        budget,
         settings.step_limit,
         telemetry,
     )
@@ -194,7 +195,7 @@ async def _assemble(
         housekeeping=Housekeeping(conversations, clock, timedelta(days=settings.keep_deleted_days)),
         providers=registry,
         turns=TurnService(
-            wheel, TitleService(stream, registry, usage, settings.title_model or None)
+            wheel, TitleService(stream, registry, usage, budget, settings.title_model or None)
         ),
         tokens=TokenService(database.tokens, clock),
         usage=usage,

@@ -116,6 +116,8 @@ def _decode(content: str, kind: Callable[..., Any]) -> Any:  # noqa: ANN401  wha
         return msgspec.json.decode(content, type=kind)
     except msgspec.MsgspecError as error:
         raise _not_readable(f"The file cannot be read: {error}.") from None
+    except RecursionError:
+        raise _not_readable("The file cannot be read: it is nested too deeply.") from None
 
 
 def _not_readable(text: str) -> InvalidRequest:

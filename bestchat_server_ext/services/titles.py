@@ -14,6 +14,7 @@ from bestchat_server_ext.core.messages import Message, TextPart
 from bestchat_server_ext.core.models import ModelRef, RequestOptions
 from bestchat_server_ext.core.reply import Reply, ReplyBuilder
 from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.services.budget import Budget
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import StreamService
 from bestchat_server_ext.services.turn_plans import first_title
@@ -35,12 +36,14 @@ class TitleService:
         stream: StreamService,
         providers: ProviderRegistry,
         usage: UsageService,
+        budget: Budget,
         model: str | None,
     ) -> None:
         """Work on these; `model` is who gives titles, none for nobody."""
         self._stream = stream
         self._providers = providers
         self._usage = usage
+        self._budget = budget
         self._model = model
 
     async def name(self, conversation_id: ConversationId) -> None:
@@ -65,6 +68,7 @@ class TitleService:
     async def _ask(self, state: ConversationState, model: str) -> Reply:
         owner = state.conversation.owner
         ref = await self._providers.resolve(owner, model, probe=False)
+        await self._budget.require_step(state.conversation, ref)
         prices = await self._providers.prices(owner, ref)
         request = _request(state, ref)
         heard = ReplyBuilder()

@@ -225,7 +225,9 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 exchange=ExchangeService(stream),
                 housekeeping=Housekeeping(conversations, clock, timedelta(days=7)),
                 providers=providers,
-                turns=TurnService(wheel, TitleService(stream, providers, usage, title_model)),
+                turns=TurnService(
+                    wheel, TitleService(stream, providers, usage, budget, title_model)
+                ),
                 tokens=TokenService(database.tokens, clock),
                 usage=usage,
                 provider_settings=stored,

@@ -334,6 +334,16 @@ class TestBranches:
         assert edited.parent_id is None
         assert edited.parts[1:] == (picture,)
 
+    async def test_only_pictures_are_sent_as_pictures(
+        self, open_here: Open, begin: Begin, script: Write
+    ) -> None:
+        talk = await begin(InProcessClient(await open_here()))
+        picture = ImagePart("text/html", b"<script>")
+        with pytest.raises(InvalidRequest, match="no kind of picture") as caught:
+            await talk.ask(script("picture", (Echo(),)), images=(picture,))
+        assert caught.value.info.field == "images[0].media_type"
+        assert await said(talk) == []
+
     async def test_a_fork_has_what_was_said_and_goes_its_own_way(
         self, open_here: Open, begin: Begin, script: Write
     ) -> None:
