@@ -2,6 +2,7 @@
 # make test     install what the tests need, and run all of them
 # make test-versions  the doors once more: on the oldest Jupyter that is supported, and on Python 3.13
 # make lint     everything that reads the code without running it
+# make faults   kill servers and cut lines: all of it; `make test` takes a random tenth
 # make bench    print how fast it is
 # make panel    build the JupyterLab extension and put it into the environment
 # make types    write the API's OpenAPI document and TypeScript types anew
@@ -25,7 +26,7 @@ PANEL := labextension/dist/package.json
 PANEL_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
   labextension/package.json labextension/tsconfig.json
 
-.PHONY: run panel test test-python test-web test-versions lint bench types lock clean
+.PHONY: run panel test test-python test-web test-versions faults lint bench types lock clean
 
 $(VENV)/installed: requirements.lock pyproject.toml | $(PANEL)
 	@scripts/ensure python
@@ -80,6 +81,10 @@ test-web: labextension/node_modules/installed
 test-versions: $(VENV)/installed
 	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- tests/web tests/notebooks
 	@scripts/test_with python3.13 -- tests/unit tests/doors
+
+faults: $(VENV)/installed
+	@scripts/ensure postgres
+	@BESTCHAT_FAULTS=all $(BIN)/python -m pytest tests/faults -s
 
 lint: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/ruff check .

@@ -153,6 +153,10 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Characters per piece of text."""
 
 
+_scripts = msgspec.json.Decoder(Script)
+"""Made here because scripts are read in threads; two that learn a type together crash."""
+
+
 def parse(text: bytes, name: str) -> Script:
     """Read a script.
 
@@ -164,7 +168,7 @@ def parse(text: bytes, name: str) -> Script:
         InvalidRequest: it is not a script; the error says where.
     """
     try:
-        script = msgspec.json.decode(text, type=Script)
+        script = _scripts.decode(text)
         for number, turn in enumerate(script.turns):
             _check(turn, number)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:

@@ -5,6 +5,8 @@
     simulation    a world around the turn's machine that can die at any point
     script        scripts for the provider that answers from one
     usage_day     a day's requests to models, and what they cost
+    reader        a reader that refuses whatever the protocol rules out
+    cutting_proxy a proxy that cuts connections at random bytes; also as a program
     http_host     a model's host on a socket, which does what a test says, however wrong
     endpoint      where such a host is, for a provider
     port_suites   what every implementation of a port has to do, as tests

@@ -17,13 +17,12 @@ from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.base import Client
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.core import events as ev
-from bestchat_server_ext.core.conversation import ConversationState, create, reduce
 from bestchat_server_ext.core.errors import NotAuthenticated, NotFound, Unavailable
-from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.messages import ReasoningPart, TextPart
 from bestchat_server_ext.services import stream, turns
 from bestchat_server_ext.services.draft import BATCH_SECONDS
 from bestchat_server_ext.testing.clock import ManualClock
+from bestchat_server_ext.testing.reader import StrictReader as Reader
 from bestchat_server_ext.testing.script import Action, Call, Say, Think, Wait
 from bestchat_server_ext.web import socket as web_socket
 
@@ -40,83 +39,6 @@ ENDED = (ev.TurnFinished, ev.TurnFailed, ev.TurnCancelled, ev.TurnInterrupted)
 # Marks that combine, letters outside the basic plane, families joined by invisible joiners, and
 # both directions of writing: where a text may be cut depends on none of it.
 TEXT = "e\u0301a\u0308 👩‍👩‍👧‍👦🏳️‍🌈 naïve 🇳🇴 שָׁלוֹם नमस्ते \U0001d518\U0001d52b ﷽ \r\n\t| " * 12
-
-
-class Reader:
-    """A face: a state that events change, and pieces of answers that are not stored yet.
-
-    Refuses everything that the protocol rules out: an event that comes twice or too early, a
-    piece that comes twice, that leaves a gap, or that belongs to a message which is stored.
-    """
-
-    def __init__(self, conversation_id: ConversationId) -> None:
-        self.id = conversation_id
-        self.state: ConversationState | None = None
-        self.pieces: dict[str, dict[int, tuple[int, str]]] = {}
-        self.position: DraftPosition | None = None
-        self.events: list[ev.Envelope] = []
-        self.answers: list[tuple[list[str], list[str]]] = []
-        """Of each answer: what was streamed, and what was stored in the end."""
-
-    @property
-    def seq(self) -> int | None:
-        return None if self.state is None else self.state.conversation.seq
-
-    @property
-    def ended(self) -> bool:
-        return bool(self.events) and isinstance(self.events[-1].event, ENDED)
-
-    def text(self, message_id: str) -> list[str]:
-        """The parts of an answer as they were streamed."""
-        return [text for _, (_, text) in sorted(self.pieces.get(message_id, {}).items())]
-
-    def take(self, frame: ServerFrame) -> None:
-        match frame:
-            case Snapshot(state=state):
-                self.state, self.pieces, self.position = state, {}, None
-            case ev.Envelope():
-                self._take_event(frame)
-            case ev.Delta():
-                self._take_delta(frame)
-            case CaughtUp(seq=seq):
-                assert seq == self.seq
-            case _:
-                raise AssertionError(f"not a frame of a conversation: {frame}")
-
-    def _take_event(self, envelope: ev.Envelope) -> None:
-        assert envelope.seq == (self.seq or 0) + 1, "each event once and in order"
-        self.events.append(envelope)
-        if self.state is None:
-            self.state = create(self.id, envelope)
-        else:
-            self.state = reduce(self.state, envelope)
-        if isinstance(envelope.event, ev.MessageAdded):
-            message = envelope.event.message
-            said = [part.text for part in message.parts if isinstance(part, SPOKEN)]
-            heard = self.text(message.id)
-            for piece, whole in zip(heard, said, strict=False):
-                assert whole.startswith(piece)
-            if message.role == "assistant":
-                self.answers.append((heard, said))
-
-    def _take_delta(self, delta: ev.Delta) -> None:
-        assert self.state is not None
-        assert delta.message_id not in self.state.messages, "a piece of what is stored already"
-        parts = self.pieces.setdefault(delta.message_id, {})
-        have, text = parts.get(delta.part, (0, ""))
-        assert delta.first == have + 1, "no gap, and no piece twice"
-        assert delta.n >= delta.first
-        parts[delta.part] = delta.n, text + delta.text
-        self.position = DraftPosition(delta.message_id, delta.part, delta.n)
-
-    async def read(self, client: Client, frames: int | None = None) -> None:
-        """Read from where it stands: so many frames, or until the turn has ended."""
-        async with aclosing(client.follow(self.id, self.seq, self.position)) as coming:
-            async for frame in coming:
-                self.take(frame)
-                frames = None if frames is None else frames - 1
-                if frames == 0 or self.ended:
-                    return
 
 
 def stream_of(text: str, seed: int) -> list[Action]:

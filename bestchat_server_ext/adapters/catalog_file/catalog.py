@@ -50,16 +50,20 @@ class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _NOTHING = ListedProvider({}, frozenset())
 
+# Made here because the files are read in threads; two that learn a type together crash.
+_providers = msgspec.json.Decoder(tuple[ProviderFacts, ...])
+_files = msgspec.json.Decoder(ModelFile)
+_listed = msgspec.json.Decoder(ListedProvider)
+
 
 class FileCatalog:
     """Knows what the files say."""
 
     def __init__(self, providers: bytes, models: bytes) -> None:
         """Read the contents of both files."""
-        table = msgspec.json.decode(providers, type=tuple[ProviderFacts, ...])
+        table = _providers.decode(providers)
         self._providers = {facts.name: facts for facts in table}
-        self._file = msgspec.json.decode(models, type=ModelFile)
-        self._decoder = msgspec.json.Decoder(ListedProvider)
+        self._file = _files.decode(models)
         self._listed: dict[str, ListedProvider] = {}
 
     @property
@@ -97,7 +101,7 @@ class FileCatalog:
             # An unknown name is not kept: those are made up by whoever asks.
             if raw is None:
                 return _NOTHING
-            self._listed[provider] = self._decoder.decode(raw)
+            self._listed[provider] = _listed.decode(raw)
         return self._listed[provider]
 
     def _facts(self, ref: ModelRef, listed: ListedModel) -> ModelFacts:

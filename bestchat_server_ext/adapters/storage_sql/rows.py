@@ -17,6 +17,7 @@ from bestchat_server_ext.core.events import Envelope, Event
 from bestchat_server_ext.core.ids import ConversationId, OwnerId
 from bestchat_server_ext.core.messages import Message
 from bestchat_server_ext.core.models import RequestOptions, Usage
+from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.provider_configs import ProviderConfig
 from bestchat_server_ext.ports.storage import Lease
@@ -37,6 +38,17 @@ _CHANGING = (
 """The columns of a turn that events change."""
 
 _SCOPES = frozenset(Scope)
+
+LEARNT = tuple(
+    msgspec.json.Decoder(kind)
+    for kind in (
+        *(Conversation, Event, Message, Turn, ToolExecution, Reply),
+        *(TokenRecord, ProviderConfig, UsageEntry, UsageSums),
+    )
+)
+"""Everything that rows become. msgspec learns a type at its first use, and two threads that do so at
+the same moment crash the process. Transactions run in threads: types are learnt before there are
+any."""
 
 
 @dataclass
