@@ -78,7 +78,12 @@ async def test_what_is_read_equals_what_is_stored(
         answers = 0
         while any(proxy.cuts < each for proxy in proxies):
             model = script(f"answer{answers}", answer(dice))
-            request = turns.StartTurn(made.id, RequestId(f"r{answers}"), TEXT, model=model)
+            request = turns.StartTurn(
+                conversation_id=made.id,
+                request_id=RequestId(f"r{answers}"),
+                text=TEXT,
+                model=model,
+            )
             for reader, _ in lines:
                 reader.events.clear()
             await direct.call(turns.start, request)

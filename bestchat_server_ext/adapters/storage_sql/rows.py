@@ -46,9 +46,9 @@ LEARNT = tuple(
         *(TokenRecord, ProviderConfig, UsageEntry, UsageSums),
     )
 )
-"""Everything that rows become. msgspec learns a type at its first use, and two threads that do so at
-the same moment crash the process. Transactions run in threads: types are learnt before there are
-any."""
+"""Everything that rows become. msgspec learns a type at its first use, and two threads that do so
+at the same moment crash the process. Transactions run in threads: types are learnt before there
+are any."""
 
 
 @dataclass
