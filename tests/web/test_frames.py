@@ -176,7 +176,7 @@ async def test_deletion_ends_a_subscription_and_not_the_line(site: Any) -> None:
     await line.greet()
     await line.say(type="subscribe", conversation_id=mine, after=1)
     assert (await line.hear())["type"] == "caught_up"
-    await site.call("conversations.delete", {"conversation_id": mine})
+    await site.call("conversations.delete", {"conversation_id": mine, "forever": True})
     assert (await line.hear())["event"] == {"type": "conversation_deleted"}
     await line.say(type="ping")
     while (await line.heartbeat())["seqs"]:

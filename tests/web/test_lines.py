@@ -81,7 +81,8 @@ class TestIdleness:
         mine = await plain.begin()
         line = await follow(plain, mine)
         monkeypatch.setattr(lines, "IDLE_SECONDS", 0.1)
-        await plain.call("conversations.delete", {"conversation_id": mine})
+        body = {"conversation_id": mine, "forever": True}
+        await plain.call("conversations.delete", body)
         assert (await line.hear())["event"]["type"] == "conversation_deleted"
         assert await line.hear() == closing.IDLE.code
 
