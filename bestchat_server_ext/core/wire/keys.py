@@ -11,6 +11,10 @@ from bestchat_server_ext.core.errors import ChatError
 _SHORTEST_START = 4
 """Characters; the beginning of a key that is this long is recognised at the end of a text."""
 
+_SHORTEST_SECRET = 8
+"""Characters; what is shorter is mostly a placeholder, such as `x` or `none` for a server that asks
+for no key. Inside of words it stands by chance, so that only whole words are taken for it."""
+
 
 def scrubbed(error: ChatError, *keys: str | None) -> ChatError:
     """The error without these keys."""
@@ -24,12 +28,21 @@ def scrubbed(error: ChatError, *keys: str | None) -> ChatError:
 
 def tells(key: str | None, text: str) -> bool:
     """Whether a text holds the whole key, in any case of letters."""
-    return bool(key) and (key or "").casefold() in text.casefold()
+    return bool(key) and _pattern(key or "").search(text) is not None
+
+
+def _pattern(key: str) -> re.Pattern[str]:
+    # In any case of letters: the name of a host, for one, comes back in small ones.
+    literal = re.escape(key)
+    if len(key) < _SHORTEST_SECRET:
+        literal = rf"(?<!\w){literal}(?!\w)"
+    return re.compile(literal, re.IGNORECASE)
 
 
 def _without(key: str, text: str) -> str:
-    # In any case of letters: the name of a host, for one, comes back in small ones.
-    text = re.sub(re.escape(key), "***", text, flags=re.IGNORECASE)
+    text = _pattern(key).sub("***", text)
+    if len(key) < _SHORTEST_SECRET:
+        return text
     for length in range(min(len(key) - 1, len(text)), _SHORTEST_START - 1, -1):
         # A text that was cut to its greatest length may end in the middle of the key.
         if text.endswith(key[:length]):

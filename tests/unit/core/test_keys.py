@@ -53,3 +53,13 @@ def test_a_long_key_costs_no_more_than_the_text_is_long() -> None:
 def test_all_keys_are_taken_out() -> None:
     error = scrubbed(ProviderError(f"{KEY} or sk-second", hint="sk-second"), KEY, "sk-second")
     assert (error.info.text, error.info.hint) == ("*** or ***", "***")
+
+
+@pytest.mark.parametrize("key", ["x", "e", "EMPTY", "none"])
+def test_a_placeholder_is_no_part_of_other_words(key: str) -> None:
+    said = f"Incorrect key: {key}. See https://example.com; nonetheless, EMPTYING helps"
+    error = scrubbed(ProviderError(said, hint="Check the key."), key)
+    assert error.info.text == said.replace(f" {key}.", " ***.")
+    assert error.info.hint == "Check the key."
+    assert not tells(key, "openai/mixtral-8x22b-nonet")
+    assert tells(key, f"my-{key.lower()}-model")
