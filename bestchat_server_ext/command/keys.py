@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bestchat_server_ext.command.setup import Setup
     from bestchat_server_ext.core.ids import OwnerId
     from bestchat_server_ext.core.provider_settings import KeyCommand
+    from bestchat_server_ext.ports.provider_configs import ProviderConfig
     from bestchat_server_ext.settings import Settings
 
 
@@ -110,14 +111,21 @@ def _status(_: argparse.Namespace) -> int:
     say(f"Master keys are in {vault.place}.")
     for key_id in vault.ids:
         role = "seals" if key_id == vault.current else "opens only"
-        say(f"  {key_id}  {role}, opens {status.stored.get(key_id, 0)} stored keys")
+        say(f"  {key_id}  {role}, opens {status.opens(key_id)} stored keys")
     if not vault.ids:
         say("  There is none yet: the first key that is stored makes one.")
     if vault.notice:
         complain(f"bestchat: {vault.notice}")
     for key_id, count in status.lost.items():
         complain(f"bestchat: {count} stored keys need the master key {key_id}, which is gone.")
-    return 1 if status.lost else 0
+    for config in status.unreadable:
+        complain(f"bestchat: {_called(config)} is unreadable: enter it again.")
+    return 1 if status.lost or status.unreadable else 0
+
+
+def _called(config: ProviderConfig) -> str:
+    whose = f"of {config.owner}" if config.owner else "of the site"
+    return f"the key {whose} for {config.provider}"
 
 
 def _rotate(options: argparse.Namespace) -> int:
@@ -127,8 +135,7 @@ def _rotate(options: argparse.Namespace) -> int:
     done = patiently("Encrypting keys anew", lambda: keys.rotate_keys(settings, os.environ))
     say(f"The master key is {done.current} now; {done.moved} keys were encrypted anew.")
     for config in done.unreadable:
-        whose = f"of {config.owner}" if config.owner else "of the site"
-        complain(f"bestchat: the key {whose} for {config.provider} is unreadable; it stays.")
+        complain(f"bestchat: {_called(config)} is unreadable; it stays.")
     for key_id, count in done.left.items():
         complain(
             f"bestchat: {count} keys are under the former master key {key_id} again, as they were "

@@ -8,6 +8,7 @@ one, or is wrapped anew by whoever stored it. Nothing is dropped before somebody
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Literal
 
 import msgspec
@@ -32,6 +33,13 @@ class KeysStatus(msgspec.Struct, frozen=True):
     """Where the master keys are."""
     stored: dict[str, int]
     """How many providers' keys are stored under each master key."""
+    unreadable: tuple[ProviderConfig, ...] = ()
+    """Those that do not open, although their master key is there."""
+
+    def opens(self, key_id: str) -> int:
+        """How many this master key opens."""
+        damaged = sum(config.key_id == key_id for config in self.unreadable)
+        return self.stored.get(key_id, 0) - damaged
 
     @property
     def lost(self) -> dict[str, int]:
@@ -78,7 +86,13 @@ class KeyRotation:
         Raises:
             Unavailable: the place of the master keys cannot be used.
         """
-        return KeysStatus(await self._vault.status(), await self._configs.key_ids())
+        vault, stored = await self._vault.status(), await self._configs.key_ids()
+        damaged = [
+            config
+            async for config in self._sealed_otherwise("")
+            if config.key_id in vault.ids and not await self._opens(config)
+        ]
+        return KeysStatus(vault, stored, tuple(damaged))
 
     async def rotate(self) -> Rotation:
         """Replace the master key, where it is ours to do so, and bring all keys under the new one.
@@ -114,18 +128,33 @@ class KeyRotation:
 
     async def _sweep(self, current: str) -> _Sweep:
         """Go through all keys once."""
-        sweep, after = _Sweep(), ""
-        while batch := await self._configs.sealed_otherwise(current, after=after, limit=BATCH):
+        sweep = _Sweep()
+        async for config in self._sealed_otherwise(current):
+            try:
+                outcome = await self._move(config)
+            except KeyUnreadable:
+                sweep.unreadable.append(config)
+                continue
+            sweep.moved += outcome == "moved"
+            sweep.lost += outcome == "lost"
+        return sweep
+
+    async def _sealed_otherwise(self, key_id: str) -> AsyncIterator[ProviderConfig]:
+        """All with a key under any other master key; a few are read at a time."""
+        after = ""
+        while batch := await self._configs.sealed_otherwise(key_id, after=after, limit=BATCH):
             after = batch[-1].id
             for config in batch:
-                try:
-                    outcome = await self._move(config)
-                except KeyUnreadable:
-                    sweep.unreadable.append(config)
-                    continue
-                sweep.moved += outcome == "moved"
-                sweep.lost += outcome == "lost"
-        return sweep
+                yield config
+
+    async def _opens(self, config: ProviderConfig) -> bool:
+        if config.secret is None:
+            return True
+        try:
+            await self._vault.open(config.secret, config.slot)
+        except KeyUnreadable:
+            return False
+        return True
 
     async def _move(self, config: ProviderConfig) -> Literal["moved", "lost", "stays"]:
         if config.secret is None:

@@ -187,6 +187,9 @@ def test_what_does_not_open_stays_and_is_said(run: Run, key_of: Any, data_dir: P
     run("set", "anthropic", given=KEY)
     with closing(sqlite3.connect(data_dir / "bestchat.sqlite3")) as file, file:
         file.execute("UPDATE provider_configs SET sealed = x'01' WHERE provider = 'openai'")
+    code, said, complaint = run("status")
+    assert (code, "seals, opens 1 stored keys" in said) == (1, True)
+    assert "the key of local for openai is unreadable: enter it again" in complaint
     code, said, complaint = run("rotate", "--drop-old")
     assert code == 1
     assert "1 keys were encrypted anew" in said
