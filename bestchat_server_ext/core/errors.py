@@ -93,7 +93,10 @@ class ChatError(Exception):
 
     def __str__(self) -> str:
         """The sentence and the hint, on one line."""
-        return " ".join(part for part in (self.info.text, self.info.hint) if part)
+        text, hint = self.info.text, self.info.hint
+        # What a provider says does not always end like a sentence.
+        stop = "." if text and hint and (text[-1].isalnum() or text[-1] in "'\"`)]*") else ""
+        return " ".join(part for part in (text + stop, hint) if part)
 
 
 class InvalidRequest(ChatError):

@@ -110,3 +110,20 @@ def test_an_internal_error_says_nothing_by_itself() -> None:
 def test_catching_a_parent_catches_its_children() -> None:
     with pytest.raises(errors.Conflict):
         raise from_info(errors.TurnActive("busy").info)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("The provider says: no such model `x`", "The provider says: no such model `x`. Choose."),
+        ("It went wrong!", "It went wrong! Choose."),
+        ("It ended in the middle …", "It ended in the middle … Choose."),
+        ("", "Choose."),
+    ],
+)
+def test_sentence_and_hint_are_two_sentences(text: str, shown: str) -> None:
+    assert str(errors.ProviderError(text, hint="Choose.")) == shown
+
+
+def test_a_sentence_without_a_hint_stays_as_it_is() -> None:
+    assert str(ChatError("no such model")) == "no such model"
