@@ -168,13 +168,7 @@ async def _assemble(
     usage = UsageService(database.usage, clock)
     registry, stored = await _registry(settings, environ, database, clock, cache, serves=serves)
     telemetry = await observers(environ, clock, bus, serves=serves)
-    budget = Budget(
-        database.storage,
-        registry,
-        usage,
-        most_turns=settings.max_running_turns,
-        max_cost=settings.max_cost or None,
-    )
+    budget = _budget(settings, database, registry, usage)
     wheel = Wheel(
         database.storage,
         stream,
@@ -240,6 +234,18 @@ async def _registry(
         stored,
     )
     return registry, stored
+
+
+def _budget(
+    settings: Settings, database: Database, registry: ProviderRegistry, usage: UsageService
+) -> Budget:
+    return Budget(
+        database.storage,
+        registry,
+        usage,
+        most_turns=settings.max_running_turns,
+        max_cost=settings.max_cost or None,
+    )
 
 
 def _fallbacks(settings: Settings) -> Fallbacks:
