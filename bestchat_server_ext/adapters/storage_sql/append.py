@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from bestchat_server_ext.adapters.storage_sql import rows, search
 from bestchat_server_ext.adapters.storage_sql.tables import (
@@ -40,6 +40,39 @@ from bestchat_server_ext.core.events import Envelope, Event
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, OwnerId, TurnId, is_id
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.storage import Appended, Claim, Lease
+
+# Statements are made once: to make one costs as much as to carry it out, and every turn takes some.
+
+_HERE = conversations.c.id == bindparam("key")
+_COUNT_ON = (
+    update(conversations)
+    .where(_HERE)
+    .values(seq=conversations.c.seq + bindparam("count"))
+    .returning(*conversations.c)
+)
+_COUNT_ON_NOW = _COUNT_ON.values(updated_at=bindparam("now", type_=conversations.c.updated_at.type))
+_TURNS_HERE = turns.c.conversation_id == bindparam("key")
+_NAMED = turns.c.id.in_(bindparam("ids", expanding=True))
+_ORDERED = select(turns).order_by(turns.c.id).with_for_update()
+_NAMED_TURNS = _ORDERED.where(_TURNS_HERE, _NAMED)
+_NAMED_OR_ACTIVE_TURNS = _ORDERED.where(_TURNS_HERE, or_(_NAMED, turns.c.state.in_(ACTIVE)))
+_EXECUTIONS = (
+    select(tool_executions)
+    .where(tool_executions.c.conversation_id == bindparam("key"))
+    .where(tool_executions.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(tool_executions.c.id)
+    .with_for_update()
+)
+_KNOWN_REQUESTS = (
+    select(turns.c.id)
+    .where(turns.c.owner == bindparam("owner"))
+    .where(turns.c.request_id.in_(bindparam("requests", expanding=True)))
+    .limit(1)
+)
+_CHANGE_TURN = update(turns).where(turns.c.id == bindparam("key"))
+_CHANGE_EXECUTION = update(tool_executions).where(tool_executions.c.id == bindparam("key"))
+_ADD_EVENTS, _ADD_MESSAGES = insert(events), insert(messages)
+_ADD_TURNS, _ADD_EXECUTIONS = insert(turns), insert(tool_executions)
 
 
 def append(
@@ -99,14 +132,12 @@ def _count_on(
     happened: Sequence[Event],
     at: datetime,
 ) -> Conversation:
-    changes: rows.Values = {"seq": conversations.c.seq + len(happened)}
+    query, given = _COUNT_ON, {"key": conversation_id, "count": len(happened)}
     if not all(isinstance(event, ev.Quiet) for event in happened):
-        changes["updated_at"] = at
-    query = update(conversations).where(conversations.c.id == conversation_id).values(changes)
+        query, given = _COUNT_ON_NOW, {**given, "now": at}
     row = None
     if is_id(conversation_id):
-        result = connection.execute(query.returning(*conversations.c))
-        row = result.mappings().one_or_none()
+        row = connection.execute(query, given).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such conversation.", hint="It may have been deleted.")
     return rows.conversation(row)
@@ -130,11 +161,8 @@ def _read_turns(
     ids, active = wanted
     if not ids and not active:
         return {}
-    matters: ColumnElement[bool] = turns.c.id.in_(ids)
-    if active:
-        matters = or_(matters, turns.c.state.in_(ACTIVE))
-    query = select(turns).where(turns.c.conversation_id == conversation_id, matters)
-    result = connection.execute(query.order_by(turns.c.id).with_for_update())
+    query = _NAMED_OR_ACTIVE_TURNS if active else _NAMED_TURNS
+    result = connection.execute(query, {"key": conversation_id, "ids": list(ids)})
     return {row["id"]: rows.leased_turn(row) for row in result.mappings()}
 
 
@@ -145,9 +173,7 @@ def _read_executions(
     ids = {key for event in happened if (key := execution_of(event)) is not None} - proposed
     if not ids:
         return {}
-    here = tool_executions.c.conversation_id == conversation_id
-    query = select(tool_executions).where(here, tool_executions.c.id.in_(ids))
-    result = connection.execute(query.order_by(tool_executions.c.id).with_for_update())
+    result = connection.execute(_EXECUTIONS, {"key": conversation_id, "ids": list(ids)})
     return {row["id"]: rows.execution(row) for row in result.mappings()}
 
 
@@ -164,8 +190,7 @@ def _refuse_known_requests(
     requests = [event.request_id for event in happened if isinstance(event, ev.TurnStarted)]
     if not requests:
         return
-    known = turns.c.owner == owner, turns.c.request_id.in_(requests)
-    if connection.execute(select(turns.c.id).where(*known).limit(1)).first():
+    if connection.execute(_KNOWN_REQUESTS, {"owner": owner, "requests": requests}).first():
         raise Conflict("This request was received before.")
 
 
@@ -266,9 +291,9 @@ class _Change:
             changed = update(conversations).where(conversations.c.id == here)
             connection.execute(changed.values(changes))
         if envelopes:
-            connection.execute(insert(events), [rows.event_values(it) for it in envelopes])
+            connection.execute(_ADD_EVENTS, [rows.event_values(it) for it in envelopes])
         if self._messages:
-            connection.execute(insert(messages), self._messages)
+            connection.execute(_ADD_MESSAGES, self._messages)
         for event in self._pins:
             _pin(connection, here, event)
         search.index(connection, here, [envelope.event for envelope in envelopes])
@@ -279,22 +304,20 @@ class _Change:
         changed = [self._turns[key] for key in self._changed_turns]
         for row in changed:
             if row.stored:
-                here = turns.c.id == row.turn.id
-                connection.execute(update(turns).where(here).values(rows.turn_changes(row)))
+                connection.execute(_CHANGE_TURN, {**rows.turn_changes(row), "key": row.turn.id})
         if begun := [rows.turn_values(row) for row in changed if not row.stored]:
-            connection.execute(insert(turns), begun)
+            connection.execute(_ADD_TURNS, begun)
 
     def _write_executions(self, connection: Connection) -> None:
-        here = tool_executions.c.id == bindparam("key")
         if changed := [
             rows.execution_changes(self._executions[key])
             for key in self._changed_executions - self._proposed.keys()
         ]:
-            connection.execute(update(tool_executions).where(here), changed)
+            connection.execute(_CHANGE_EXECUTION, changed)
         if proposed := [
             rows.execution_values(self._executions[key], seq) for key, seq in self._proposed.items()
         ]:
-            connection.execute(insert(tool_executions), proposed)
+            connection.execute(_ADD_EXECUTIONS, proposed)
 
 
 def _pin(connection: Connection, here: ConversationId, event: ev.MessagePinned) -> None:

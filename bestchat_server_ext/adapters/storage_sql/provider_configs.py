@@ -6,7 +6,18 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Delete, Select, Update, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.engine import Connections
@@ -22,6 +33,10 @@ _FIRST = str(UUID(int=0))
 _KEY = frozenset({"key_id", "sealed", "last_four"})
 """The columns that make up a key."""
 
+# Made once: every turn asks them.
+_OF_OWNERS = select(table).where(table.c.owner.in_(bindparam("owners", expanding=True)))
+_OF_OWNERS_FOR = _OF_OWNERS.where(table.c.provider == bindparam("name"))
+
 
 class SqlProviderConfigs:
     """Settings and encrypted keys, in the database of the conversations."""
@@ -34,10 +49,9 @@ class SqlProviderConfigs:
         self, owners: Collection[OwnerId], provider: str | None = None
     ) -> tuple[ProviderConfig, ...]:
         """What is stored for these owners, for one provider or for all."""
-        query = select(table).where(table.c.owner.in_(owners))
-        if provider is not None:
-            query = query.where(table.c.provider == provider)
-        return await self._connections.read(_fetch, query)
+        given = {"owners": list(owners), "name": provider}
+        query = _OF_OWNERS if provider is None else _OF_OWNERS_FOR
+        return await self._connections.read(_fetch, query, given)
 
     async def put(self, config: ProviderConfig, *, rekeyed: bool) -> None:
         """Store one in the place of the version before it; see the port.
@@ -85,8 +99,10 @@ class SqlProviderConfigs:
         return await self._connections.read(_count)
 
 
-def _fetch(connection: Connection, query: Select[Any]) -> tuple[ProviderConfig, ...]:
-    return tuple(map(rows.provider_config, connection.execute(query).mappings()))
+def _fetch(
+    connection: Connection, query: Select[Any], given: rows.Values | None = None
+) -> tuple[ProviderConfig, ...]:
+    return tuple(map(rows.provider_config, connection.execute(query, given).mappings()))
 
 
 def _count(connection: Connection) -> dict[str, int]:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 
 from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.tables import (
@@ -31,12 +42,51 @@ Value = TypeVar("Value")
 _TURN_PREFIX = "turn_"
 _Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 
+# Those that every turn asks are made once: to make one costs as much as to carry it out.
+
+_HERE = conversations.c.id == bindparam("key")
+_HEAD = (
+    select(*conversations.c, *(column.label(f"{_TURN_PREFIX}{column.key}") for column in rows.TURN))
+    .join_from(conversations, turns, isouter=True)
+    .where(_HERE)
+    .order_by(turns.c.created_seq)
+)
+
+
+def _all_of(table: Table) -> Select[Any]:
+    """Everything of a conversation in the order in which it came to be."""
+    here = table.c.conversation_id == bindparam("key")
+    return select(table).where(here).order_by(table.c.created_seq)
+
+
+_MESSAGES, _EXECUTIONS = _all_of(messages), _all_of(tool_executions)
+_NEWEST_SEQ = select(conversations.c.seq).where(_HERE)
+_NEWEST_SEQS = select(conversations.c.id, conversations.c.seq).where(
+    conversations.c.id.in_(bindparam("keys", expanding=True))
+)
+_NEWEST_SEQS_OF = _NEWEST_SEQS.where(conversations.c.owner == bindparam("owner"))
+_EVENTS_AFTER = (
+    select(events)
+    .where(events.c.conversation_id == bindparam("key"), events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most", type_=events.c.seq.type))
+)
+_WHERE_AND_WHOSE = select(conversations.c.id, conversations.c.owner)
+_LOCATE: dict[ObjectKind, Select[Any]] = {
+    "conversation": _WHERE_AND_WHOSE.where(_HERE),
+    "turn": _WHERE_AND_WHOSE.join(turns).where(turns.c.id == bindparam("key")),
+    "execution": _WHERE_AND_WHOSE.join(tool_executions).where(
+        tool_executions.c.id == bindparam("key")
+    ),
+}
+
 
 def load(connection: Connection, conversation_id: ConversationId) -> ConversationState:
     """A whole conversation, in three queries."""
     conversation, its_turns = _read_head(connection, conversation_id)
-    said = _read_all(connection, select(messages), conversation_id)
-    ran = _read_all(connection, select(tool_executions), conversation_id)
+    here = {"key": conversation_id}
+    said = connection.execute(_MESSAGES, here).mappings()
+    ran = connection.execute(_EXECUTIONS, here).mappings()
     return ConversationState(
         conversation,
         {row["id"]: rows.message(row) for row in said},
@@ -49,14 +99,7 @@ def _read_head(
     connection: Connection, conversation_id: ConversationId
 ) -> tuple[Conversation, list[Turn]]:
     """A conversation and its turns, in one query."""
-    prefixed = [column.label(f"{_TURN_PREFIX}{column.key}") for column in rows.TURN]
-    query = (
-        select(*conversations.c, *prefixed)
-        .join_from(conversations, turns, isouter=True)
-        .where(conversations.c.id == conversation_id)
-        .order_by(turns.c.created_seq)
-    )
-    found = connection.execute(query).mappings().all()
+    found = connection.execute(_HEAD, {"key": conversation_id}).mappings().all()
     head = required(next(iter(found), None), "conversation")
     its_turns = [
         rows.turn({name: row[f"{_TURN_PREFIX}{name}"] for name in Turn.__struct_fields__})
@@ -66,21 +109,10 @@ def _read_head(
     return rows.conversation(head), its_turns
 
 
-def _read_all(
-    connection: Connection, query: Select[Any], conversation_id: ConversationId
-) -> Sequence[rows.Row]:
-    """Everything of a conversation in the order in which it came to be."""
-    columns = query.selected_columns
-    here = query.where(columns.conversation_id == conversation_id)
-    result = connection.execute(here.order_by(columns.created_seq))
-    found: Sequence[rows.Row] = result.mappings().all()
-    return found
-
-
 def newest_seq(connection: Connection, conversation_id: ConversationId) -> int:
     """The number of a conversation's newest event."""
-    query = select(conversations.c.seq).where(conversations.c.id == conversation_id)
-    newest: int | None = connection.execute(query).scalar_one_or_none()
+    found = connection.execute(_NEWEST_SEQ, {"key": conversation_id})
+    newest: int | None = found.scalar_one_or_none()
     return required(newest, "conversation")
 
 
@@ -88,12 +120,11 @@ def newest_seqs(
     connection: Connection, conversation_ids: Collection[ConversationId], owner: OwnerId | None
 ) -> dict[str, int]:
     """The numbers of the newest events of several conversations."""
-    query = select(conversations.c.id, conversations.c.seq).where(
-        conversations.c.id.in_(conversation_ids)
-    )
+    query = _NEWEST_SEQS
+    given: rows.Values = {"keys": list(conversation_ids)}
     if owner is not None:
-        query = query.where(conversations.c.owner == owner)
-    return {str(row.id): row.seq for row in connection.execute(query)}
+        query, given = _NEWEST_SEQS_OF, {**given, "owner": owner}
+    return {str(key): seq for key, seq in connection.execute(query, given)}
 
 
 def events_after(
@@ -102,9 +133,8 @@ def events_after(
     """The events that follow `seq`; none if some of them were trimmed."""
     # Numbers come from outside, and the column holds 32 bits.
     seq = max(-1, min(seq, 2**31 - 1))
-    newer = events.c.conversation_id == conversation_id, events.c.seq > seq
-    query = select(events).where(*newer).order_by(events.c.seq).limit(limit)
-    found = connection.execute(query).mappings().all()
+    given = {"key": conversation_id, "after": seq, "most": limit}
+    found = connection.execute(_EVENTS_AFTER, given).mappings().all()
     if found:
         complete = found[0]["seq"] == seq + 1
     else:
@@ -181,16 +211,9 @@ def _bad_cursor() -> InvalidRequest:
     )
 
 
-_KINDS = {"conversation": conversations, "turn": turns, "execution": tool_executions}
-
-
 def locate(connection: Connection, kind: ObjectKind, object_id: str) -> Located | None:
     """Where an object is and whose."""
-    table = _KINDS[kind]
-    query = select(conversations.c.id, conversations.c.owner).where(table.c.id == object_id)
-    if table is not conversations:
-        query = query.join(table, table.c.conversation_id == conversations.c.id)
-    row = connection.execute(query).first()
+    row = connection.execute(_LOCATE[kind], {"key": object_id}).first()
     return None if row is None else Located(*row)
 
 

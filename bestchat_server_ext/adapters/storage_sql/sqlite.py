@@ -159,7 +159,10 @@ def _make_engine(path: Path, *, durable: bool) -> Engine:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # Past SQLAlchemy, which would take longer over this one word than a short query does.
+    driver: sqlite3.Connection | None = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _translated(error: Exception, path: Path) -> ChatError:

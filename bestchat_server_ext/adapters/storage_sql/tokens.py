@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Update,
     and_,
+    bindparam,
     func,
     insert,
     literal,
@@ -72,7 +73,7 @@ class SqlTokenStore:
 
     async def find(self, digest: bytes) -> TokenRecord | None:
         """The record of the token with that hash, revoked and expired ones included."""
-        return await self._connections.read(_find, api_tokens.c.digest == digest)
+        return await self._connections.read(_find_by_digest, digest)
 
     async def bind_kernel(self, token_id: TokenId, kernel_id: str) -> None:
         """Say for which kernel a token was made.
@@ -169,6 +170,15 @@ def _require_room(connection: Connection, record: TokenRecord, limit: int) -> No
             f"There are {limit} valid tokens already, which is as many as there may be.",
             hint="Revoke one that is not needed any more.",
         )
+
+
+_BY_DIGEST = select(api_tokens).where(api_tokens.c.digest == bindparam("wanted"))
+"""Made once: every request with a token asks it."""
+
+
+def _find_by_digest(connection: Connection, digest: bytes) -> TokenRecord | None:
+    row = connection.execute(_BY_DIGEST, {"wanted": digest}).mappings().one_or_none()
+    return None if row is None else rows.token(row)
 
 
 def _find(connection: Connection, condition: ColumnElement[bool]) -> TokenRecord | None:
