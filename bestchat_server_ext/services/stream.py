@@ -14,10 +14,11 @@ from datetime import datetime
 import msgspec
 
 from bestchat_server_ext.api.frames import CaughtUp, DraftPosition, ServerFrame, Snapshot
-from bestchat_server_ext.core.conversation import ConversationState, SeqGap, reduce
+from bestchat_server_ext.core.conversation import ConversationState, SeqGap, create, reduce
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
     CancelRequested,
+    ConversationCreated,
     ConversationDeleted,
     Delta,
     Envelope,
@@ -40,8 +41,8 @@ _STATE_SECONDS = 3600.0
 ASK_SECONDS = 1.0
 """How long a reader waits for what it lacks of an answer, before it asks again."""
 
-_STATES_AT_HAND = 32
-"""Conversations whose state is kept decoded: those that somebody is speaking in."""
+_MESSAGES_AT_HAND = 20_000
+"""Messages of conversations whose state is kept decoded: of those that somebody is speaking in."""
 
 
 OPEN: AbstractAsyncContextManager[object] = nullcontext()
@@ -64,6 +65,7 @@ class StreamService:
         self.clock = clock
         self._drafts: dict[ConversationId, Draft] = {}
         self._states: OrderedDict[ConversationId, ConversationState] = OrderedDict()
+        self._messages_at_hand = 0
         self._readers: defaultdict[ConversationId, set[Reader]] = defaultdict(set)
 
     # Writing.
@@ -97,27 +99,35 @@ class StreamService:
     def _remember(self, conversation_id: ConversationId, envelopes: Sequence[Envelope]) -> None:
         """Bring the state that is at hand up to date: one event costs less than all rows."""
         state = self._states.get(conversation_id)
+        rest = iter(envelopes)
+        if envelopes and isinstance(envelopes[0].event, ConversationCreated):
+            state = create(conversation_id, next(rest))  # who begins one will speak in it
         if state is None:
             return
         try:
-            for envelope in envelopes:
+            for envelope in rest:
                 state = reduce(state, envelope)
         except SeqGap:  # somebody else wrote in between
-            del self._states[conversation_id]
+            self._drop(conversation_id)
         else:
             self._keep(state)
 
     def _keep(self, state: ConversationState) -> None:
+        self._drop(state.conversation.id)
         self._states[state.conversation.id] = state
-        self._states.move_to_end(state.conversation.id)
-        if len(self._states) > _STATES_AT_HAND:
-            self._states.popitem(last=False)
+        self._messages_at_hand += _weight(state)
+        while self._messages_at_hand > _MESSAGES_AT_HAND and len(self._states) > 1:
+            self._drop(next(iter(self._states)))
+
+    def _drop(self, conversation_id: ConversationId) -> None:
+        if (state := self._states.pop(conversation_id, None)) is not None:
+            self._messages_at_hand -= _weight(state)
 
     async def delete(self, conversation_id: ConversationId) -> None:
         """Remove a conversation, then tell everybody who listens."""
         envelope = await self._storage.delete(conversation_id, self.clock.now())
         await self._cache.drop(conversation_id)
-        self._states.pop(conversation_id, None)
+        self._drop(conversation_id)
         await self._publish(conversation_id, [envelope])
 
     async def _publish(
@@ -154,12 +164,22 @@ class StreamService:
 
     # Reading.
 
-    async def state(self, conversation_id: ConversationId) -> ConversationState:
+    async def state(
+        self, conversation_id: ConversationId, least: int | None = None
+    ) -> ConversationState:
         """The whole conversation as it is now.
+
+        Args:
+            conversation_id: which one.
+            least: number of an event; if given, what is at hand will do where it holds that one,
+                and nobody asks whether there are newer ones.
 
         Raises:
             NotFound: there is no such conversation.
         """
+        at_hand = self._states.get(conversation_id)
+        if at_hand is not None and least is not None and at_hand.conversation.seq >= least:
+            return at_hand
         seq = await self._storage.seq(conversation_id)
         at_hand = self._states.get(conversation_id)
         if at_hand is not None and at_hand.conversation.seq == seq:
@@ -213,6 +233,10 @@ class StreamService:
                             yield frame
                     while True:
                         for live in await subscription.get():
+                            # Pieces of an answer are nearly all there is: they go the short way.
+                            if isinstance(live.item, Delta) and reader.wants_delta(live.item):
+                                yield live
+                                continue
                             async for frame in self._pass_on(live, reader):
                                 yield frame
                         if reader.over:
@@ -292,11 +316,10 @@ class StreamService:
     async def _pass_on(
         self, live: Frame, reader: Reader
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
+        """What becomes of a frame, unless it is the next piece of an answer."""
         item = live.item
         if isinstance(item, Delta):
-            if reader.wants_delta(item):
-                yield live
-            elif reader.hole and self.clock.monotonic() - reader.asked_at >= ASK_SECONDS:
+            if reader.hole and self.clock.monotonic() - reader.asked_at >= ASK_SECONDS:
                 await self._ask(item.conversation_id, reader)
             return
         if isinstance(item, DraftTold):
@@ -316,3 +339,8 @@ class StreamService:
                 yield frame
         if reader.wants(item):
             yield live
+
+
+def _weight(state: ConversationState) -> int:
+    """What keeping a state counts; an empty one counts too."""
+    return 1 + len(state.messages)

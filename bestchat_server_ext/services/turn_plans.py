@@ -52,6 +52,11 @@ def question_id(turn_id: TurnId) -> MessageId:
     return MessageId(derived_id(turn_id, "question"))
 
 
+def begun_by(state: ConversationState, request_id: RequestId) -> Turn | None:
+    """The turn that a request began here, if it was received before."""
+    return next((turn for turn in state.turns.values() if turn.request_id == request_id), None)
+
+
 def say(
     state: ConversationState,
     asked: TurnRequest,

@@ -35,7 +35,7 @@ from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.reply import Reply
 from bestchat_server_ext.core.tools import ToolExecution
-from bestchat_server_ext.ports.bus import DraftWanted, Frame, Lagged
+from bestchat_server_ext.ports.bus import DraftWanted, Frame, Lagged, Subscription
 from bestchat_server_ext.ports.storage import Appended, Lease, PartialText, Storage
 from bestchat_server_ext.ports.telemetry import TOOL_FAILED, Telemetry
 from bestchat_server_ext.services.budget import Budget
@@ -143,9 +143,13 @@ class TurnRun:
 
     async def run(self, first: machine.Input) -> None:
         """Turn the wheel until there is nothing left to do here."""
-        self._spawn(self._listen())
+        control = await self._subscribe()
+        self._spawn(self._listen(control))
         try:
+            before = self._seq
             await self._feed(first)
+            if self._seq == before:  # else an event of ours followed what we knew, without a gap
+                await self._hear_missed()
             while not self._over:
                 if self._machine.turn.state == "waiting" and self._inbox.empty():
                     await self._let_go()
@@ -156,7 +160,11 @@ class TurnRun:
         except LeaseLost:
             _log.warning("BestChat: turn %s was taken over by another process", self.lease.turn_id)
         finally:
+            control.close()
             await self._stop_tasks()
+
+    async def _subscribe(self) -> Subscription:
+        return await self._wheel.stream.bus.subscribe(control_topic(self.conversation_id))
 
     def stop(self) -> None:
         """Close the turn as interrupted, because this process is about to end."""
@@ -208,20 +216,18 @@ class TurnRun:
     async def _cancelled(self) -> machine.Input:
         return machine.Cancelled(await self._stop_asking())
 
-    async def _listen(self) -> None:
+    async def _listen(self, control: Subscription) -> None:
         """Hear of approvals, of Stop and of late readers, from whichever process they come."""
-        bus = self._wheel.stream.bus
-        while True:
-            control = await bus.subscribe(control_topic(self.conversation_id))
-            self.hear_missed()  # what was stored until we began to listen
-            try:
-                while True:
+        try:
+            while True:
+                try:
                     for frame in await control.get():
                         await self._hear_frame(frame)
-            except Lagged:
-                continue
-            finally:
-                control.close()
+                except Lagged:
+                    control = await self._subscribe()
+                    self.hear_missed()  # what was stored until we began to listen again
+        finally:
+            control.close()
 
     async def _hear_frame(self, frame: Frame) -> None:
         match frame.item:
@@ -345,7 +351,7 @@ class TurnRun:
         """Ask the model, or those that stand in for it, and publish the answer while it comes."""
         wheel, turn = self._wheel, self._machine.turn
         ref = ModelRef.parse(turn.fallback or turn.model)
-        state: ConversationState = await wheel.stream.state(self.conversation_id)
+        state: ConversationState = await wheel.stream.state(self.conversation_id, self._seq)
         await wheel.budget.require_step(state.conversation, ref)
         specs = tuple(wheel.tools.specs().values())
         facts = msgspec.structs.replace(wheel.providers.facts(ref), ref=str(ref))

@@ -191,9 +191,10 @@ class TurnService:
     async def _asked(self, owner: OwnerId, request: TurnRequest) -> _Asked | TurnTicket:
         """What a request is about; or the receipt, where it was received before."""
         self._require_open()
-        if (before := await self._wheel.storage.find_turn(owner, request.request_id)) is not None:
-            return self._receipt(before, request.conversation_id)
         state = await self._wheel.stream.state(request.conversation_id)
+        # One that was received in another conversation is refused when its turn is to be stored.
+        if (before := plans.begun_by(state, request.request_id)) is not None:
+            return self._receipt(before, request.conversation_id)
         if (waiting := plans.waiting_for(state, request.request_id)) is not None:
             return self._queued_ticket(waiting, state.conversation.seq)
         named = request.model or state.conversation.settings.model

@@ -23,7 +23,6 @@ from bestchat_server_ext.core.errors import (
     TurnActive,
     UnknownProvider,
 )
-from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.testing.script import Call, Count, Fail, Say, Think, Wait
 
@@ -405,8 +404,8 @@ class TestInOneProcess:
         stream = application._services.stream
         state = stream.state
 
-        async def state_for_all_but_the_second_request(conversation_id: ConversationId) -> Any:
-            found = await state(conversation_id)
+        async def state_for_all_but_the_second_request(*asked: Any) -> Any:
+            found = await state(*asked)
             task = asyncio.current_task()
             if task is not None and task.get_name() == "bestchat-ask" and found.executions:
                 await asyncio.Future()
