@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from itertools import groupby
+from math import inf
 from typing import Literal
 
 from bestchat_server_ext.core.events import Delta, Event, MessageAdded
@@ -39,7 +40,8 @@ class Draft:
         self.message_id = message_id
         self._builder = ReplyBuilder()
         self._pending: list[TextChunk | ReasoningChunk] = []
-        self._arrived = asyncio.Event()
+        self._due = -inf
+        self._later: asyncio.Task[None] | None = None
         self._first_delta: Callable[[], None] | None = None
         self.changed = False
         """Whether something was published since this flag was last taken down."""
@@ -82,20 +84,48 @@ class Draft:
             ChatError: whatever the provider raised. `partial` then has what arrived before.
         """
         self._first_delta = first_delta
-        pump = asyncio.create_task(self._pump(bus, clock), name="bestchat-draft")
         try:
             async with aclosing(chunks):
                 async for together in chunks:
                     self._take(together)
-                    if pump.done():
-                        pump.result()  # nobody would hear any more of it: raise why
+                    if self._pending:
+                        await self._pass_on(bus, clock)
         finally:
-            pump.cancel()
-            await asyncio.wait([pump])
+            if (later := self._later) is not None:
+                later.cancel()
+                await asyncio.wait([later])
             await self.flush(bus)  # also where the stream broke off: what has arrived counts
-        if not pump.cancelled():
-            pump.result()
+        self._check_later()
         return self._builder.finish()
+
+    async def _pass_on(self, bus: Bus, clock: Clock) -> None:
+        """Publish what has arrived, or see to it that it is published when its time has come.
+
+        Pieces that are read as slowly as they are published need no task to wait for their time.
+        """
+        self._check_later()
+        if self._later is not None:
+            return
+        left = self._due - clock.monotonic()
+        if left <= 0:
+            await self.flush(bus)
+            self._due = clock.monotonic() + BATCH_SECONDS
+        else:
+            waiting = self._flush_after(left, bus, clock)
+            self._later = asyncio.create_task(waiting, name="bestchat-draft")
+
+    async def _flush_after(self, seconds: float, bus: Bus, clock: Clock) -> None:
+        await clock.sleep(seconds)
+        await self.flush(bus)
+        self._due = clock.monotonic() + BATCH_SECONDS
+
+    def _check_later(self) -> None:
+        """Raise what kept pieces from being published: nobody would hear any more of them."""
+        later = self._later
+        if later is not None and later.done():
+            self._later = None
+            if not later.cancelled():
+                later.result()
 
     def _take(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
@@ -106,8 +136,6 @@ class Draft:
                 self._pending.append(self._joined(chunk) if self._edge else chunk)
             else:
                 self._builder.add(chunk)
-        if self._pending:
-            self._arrived.set()
 
     def _joined(self, chunk: TextChunk | ReasoningChunk) -> TextChunk | ReasoningChunk:
         """The first pieces of a continuation, without white space that stands there already.
@@ -123,13 +151,6 @@ class Draft:
         if text:
             self._edge = ""
         return TextChunk(text)
-
-    async def _pump(self, bus: Bus, clock: Clock) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            await self.flush(bus)
-            await clock.sleep(BATCH_SECONDS)
 
     async def flush(self, bus: Bus) -> None:
         """Publish what has been gathered."""

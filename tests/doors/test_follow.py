@@ -54,10 +54,10 @@ def stream_of(text: str, seed: int) -> list[Action]:
 
 
 async def let_go_by(house: Any, until: asyncio.Task[Any]) -> None:
-    """Let time go by in the house until a task is done."""
+    """Let time go by in the house until a task is done: so slowly that its storage keeps up."""
     while not until.done():
         house.clock.advance(BATCH_SECONDS / 2)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
 
 
 async def exhaust(frames: AsyncGenerator[ServerFrame, None]) -> None:
@@ -123,7 +123,7 @@ class TestOnceAndInOrder:
         for text in ("A", "AB", "ABC"):
             await talk.until_text(text)
             if text != "ABC":
-                await house.clock.until_sleeping(2)  # the model and the pump
+                await house.clock.until_sleeping()  # the model
                 house.clock.advance(1)
         state = await talk.state()
         (turn,) = state.turns.values()

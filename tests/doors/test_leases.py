@@ -233,10 +233,10 @@ class TestLostOwners:
         await talk.ask(script("slow", (Say("kept "), FOREVER, Say("and the rest"))))
         await talk.until_text("kept ")
         house.turns.open()
-        await house.clock.until_sleeping(5)  # the model, its pump, and the keepers
+        await house.clock.until_sleeping(4)  # the model, and the keepers
         for _ in range(7):
             house.clock.advance(0.7)
-            await house.clock.until_sleeping(4)  # the pump has nothing to do
+            await house.clock.until_sleeping(4)
         # It is reaping that wakes up first now.
         house.clock.advance(3600)
         seen = await talk.until(ev.TurnFinished, ev.TurnInterrupted)
