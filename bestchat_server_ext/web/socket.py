@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
 from bestchat_server_ext.api import closing, events
 from bestchat_server_ext.api.decoding import decode
@@ -323,7 +323,20 @@ class EventsSocket(Answers, WebSocketHandler):
         async with self._writing:
             # Only now: what waits for a client that is slow is not there twice.
             body = frame.json if isinstance(frame, Frame) else msgspec.json.encode(frame)
-            await asyncio.shield(self.write_message(body.decode()))
+            sent = self.write_message(body)
+            if self._lies_here():
+                await asyncio.shield(sent)
+
+    def _lies_here(self) -> bool:
+        """Whether something that was written has not gone out; or it is unknown whether it has.
+
+        Nearly always the system takes all of it at once, and to wait for Tornado to say so costs
+        as much as the writing.
+        """
+        connection = self.ws_connection
+        if not isinstance(connection, WebSocketProtocol13):
+            return True
+        return connection.stream.closed() or connection.stream.writing()
 
     async def _beat(self) -> None:
         with suppress(WebSocketClosedError):  # `on_close` sees to the rest
