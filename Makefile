@@ -98,6 +98,8 @@ bench: $(VENV)/installed
 	@$(BIN)/python tests/bench/cells.py
 	@$(BIN)/python tests/bench/lanes.py $(if $(CI),--short)
 	@$(BIN)/python tests/bench/catalog.py
+	@$(BIN)/python tests/bench/conversations.py $(if $(CI),--short)
+	@$(BIN)/python tests/bench/streams.py $(if $(CI),--short)
 
 types: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/python scripts/make_api_types.py
