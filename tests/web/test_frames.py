@@ -251,7 +251,7 @@ async def test_a_turn_seen_by_two(site: Any) -> None:
         assert (await line.hear())["type"] == "caught_up"
     body = {"conversation_id": mine, "request_id": mine, "text": "Hi", "model": "scripted/echo"}
     started = await site.call("turns.start", body)
-    assert set(started.json) == {"turn_id", "message_id", "seq", "model", "label"}
+    assert set(started.json) == {"turn_id", "message_id", "seq", "model", "label", "queued"}
     heard: list[list[Any]] = [[], []]
     for line, frames in zip(lines, heard, strict=True):
         while not frames or frames[-1].get("event", {}).get("type") != "turn_finished":
