@@ -18,7 +18,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from bestchat_server_ext.core.conversation import ConversationState, create, reduce
+from bestchat_server_ext.core.conversation import ConversationState, Turn, create, reduce
 from bestchat_server_ext.core.events import Envelope
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.testing.script import Action, Call, Say, Wait
@@ -147,7 +147,7 @@ class Witness:
                 raise result
 
 
-def turn(labels: list[str], dice: random.Random) -> list[tuple[Action, ...]]:
+def steps(labels: list[str], dice: random.Random) -> list[tuple[Action, ...]]:
     """Three steps: two tools at once, one more, and an answer."""
 
     def speak(text: str) -> list[Action]:
@@ -180,7 +180,7 @@ class Story:
         for number in range(TALKS):
             name = f"{self.house.lives}-{number}"
             labels = [f"{name}-{place}" for place in "abc"]
-            model = self.script(name, *turn(labels, self.dice), chunk=3)
+            model = self.script(name, *steps(labels, self.dice), chunk=3)
             talk = Talk("", model, labels)
             with suppress(*Broken):
                 talk.id = (await self.witness.call("conversations.create"))["id"]
@@ -214,10 +214,10 @@ class Story:
         await self.witness.connect()
 
     async def settle_and_go_on(self, talk: Talk) -> None:
-        await self.settle(talk)
-        await self.go_on(talk)
+        turn = await self.settle(talk)
+        await self.go_on(talk, interrupted=turn.state == "interrupted")
 
-    async def settle(self, talk: Talk) -> None:
+    async def settle(self, talk: Talk) -> Turn:
         """A turn comes to its end, and what its client knows of it is true."""
         talk.turn_id = (await self.start(talk))["turn_id"]  # a retry, or what was never heard of
         await self.witness.approve(talk)
@@ -240,6 +240,7 @@ class Story:
         assert all(not self.runs(label) for label in set(talk.labels) - names)
         if turn.state == "finished":
             assert all(self.runs(label) == ["began", "ended"] for label in talk.labels)
+        return turn
 
     def check_runs(self, execution: ToolExecution) -> None:
         left = self.runs(json.loads(execution.call.arguments)["label"])
@@ -273,10 +274,18 @@ class Story:
             assert text.startswith(heard) or heard.startswith(text)
         return state
 
-    async def go_on(self, talk: Talk) -> None:
-        """Somebody asks again, and is answered."""
-        request = {"conversation_id": talk.id, "request_id": f"again {talk.id}"}
-        await self.witness.call("turns.start", **request, text="Weiter?", model="scripted/echo")
+    async def go_on(self, talk: Talk, *, interrupted: bool) -> None:
+        """Somebody has the turn gone on with, or asks again, and is answered."""
+        body = {
+            "conversation_id": talk.id,
+            "request_id": f"again {talk.id}",
+            "model": "scripted/echo",
+        }
+        if interrupted and self.dice.random() < 0.5:
+            self.outcomes["gone on with"] += 1
+            await self.witness.call("turns.continue", **body, turn_id=talk.turn_id)
+        else:
+            await self.witness.call("turns.start", **body, text="Weiter?")
         await self.witness.until(
             lambda: (
                 talk.told[max(talk.told)]["event"]["type"] == "turn_finished"
