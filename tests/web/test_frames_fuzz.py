@@ -82,7 +82,8 @@ class Witness:
         title = os.urandom(8).hex()
         body = {"conversation_id": self.conversation_id, "title": title}
         assert (await self.site.call("conversations.rename", body)).status == 200
-        assert (await self.line.hear())["event"] == {"type": "conversation_renamed", "title": title}
+        heard = (await self.line.hear())["event"]
+        assert (heard["type"], heard["title"]) == ("conversation_renamed", title)
 
 
 @pytest.fixture
@@ -245,4 +246,38 @@ async def test_a_frame_in_pieces_is_one_frame(witness: Witness, raw: Any) -> Non
         while b'"welcome"' not in heard:
             heard += await reader.read(1000)
     assert heard.count(bytes([0x80 | PONG, 7]) + b"between") >= len(HELLO) - 1
+    await witness.look()
+
+
+async def test_nothing_is_obeyed_after_the_end(witness: Witness) -> None:
+    """What a client had sent before it learnt that it was hung up on leads to nothing."""
+    line = await witness.site.connect()
+    follow = {"type": "subscribe", "conversation_id": witness.conversation_id}
+    await line.say(type="ping")  # and no hello
+    with suppress(ConnectionError):
+        await line.say(type="hello", protocol=1)
+        for _ in range(100):
+            await line.say(**follow)
+    assert (await line.hear())["error"]["code"] == "invalid_request"
+    assert await line.hear() == closing.BAD_FRAME.code
+    following = [task for task in asyncio.all_tasks() if task.get_name() == "bestchat-follow"]
+    assert len(following) == 1, "the witness's own"
+    await witness.look()
+
+
+async def test_frames_in_another_order(witness: Witness) -> None:
+    """Greeted twice, once in another protocol, and unsubscribed before subscribed: all the same."""
+    mine = witness.conversation_id
+    line = await witness.site.connect()
+    await line.greet()
+    await line.say(type="unsubscribe", conversation_id=mine)
+    await line.say(type="hello", protocol=99)
+    assert (await line.hear())["error"]["code"] == "protocol_mismatch"
+    await line.greet()
+    await line.say(type="subscribe", conversation_id=mine, after=2**53 - 1)
+    assert (await line.hear())["type"] == "snapshot"
+    await line.say(type="heartbeat", seqs={})
+    assert [(await line.hear())["type"] for _ in range(2)] == ["caught_up", "error"]
+    await line.say(type="ping")
+    assert list((await line.heartbeat())["seqs"]) == [mine]
     await witness.look()
