@@ -1,8 +1,10 @@
 /** BestChat's plugins for JupyterLab and Notebook. */
 
 import { chat } from "./plugins/chat.js";
+import { errors } from "./plugins/errors.js";
+import { notebook } from "./plugins/notebook.js";
 import { codeActions, contextSources } from "./plugins/registries.js";
 
 export * from "./tokens.js";
 
-export default [codeActions, contextSources, chat];
+export default [codeActions, contextSources, chat, notebook, errors];

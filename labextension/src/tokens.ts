@@ -3,12 +3,18 @@
 import { Token } from "@lumino/coreutils";
 import type { LabIcon } from "@jupyterlab/ui-components";
 
+import type { Attachment } from "./conversation/attachments.js";
+
+export type { Attachment };
+
 /** The chat, for whoever wants to ask something. */
 export interface IBestChat {
   /** Show the panel. */
   show(): void;
-  /** Show the panel and ask something; with `send` false it is left in the composer. */
-  ask(text: string, options?: { send?: boolean }): Promise<void>;
+  /** Show the panel and ask something, with what goes along. */
+  ask(text: string, attachments?: readonly Attachment[]): Promise<void>;
+  /** Show the panel and put something into the composer, for the user to go on with. */
+  compose(text: string): void;
 }
 
 export const IBestChat = new Token<IBestChat>(
@@ -37,14 +43,16 @@ export const ICodeActions = new Token<ICodeActions>(
   "What can be done with a block of code in an answer.",
 );
 
-/** A piece of what the user looks at, which goes along with a message unless it is taken off. */
+/** A piece of what the user looks at: a chip, which goes along with a message while it is switched on. */
 export interface ContextItem {
-  /** Names it: an item that was taken off stays off as long as it has this id. */
-  readonly id: string;
-  /** What it is called on its chip. */
-  readonly label: string;
+  /** What kind of thing it is, for example `cell`: whether it goes along is remembered by kind. */
+  readonly kind: string;
+  /** What it is called. */
+  readonly name: string;
+  /** Whether it goes along as long as the user has not decided about its kind. */
+  readonly preset: boolean;
   /** What the model gets to see; read when the message is sent. */
-  content(): string | Promise<string>;
+  content(): string;
 }
 
 /** Somebody who knows what the user looks at. */

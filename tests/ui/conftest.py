@@ -183,6 +183,17 @@ class Panel:
         )
         expect(self.composer).to_be_visible()
 
+    def wait_for_kernel(self) -> None:
+        """Wait for the notebook's kernel: what is run before it is there is lost."""
+        self.page.wait_for_function(
+            """() => {
+                const { currentWidget } = window.jupyterapp.shell;
+                const kernel = currentWidget?.sessionContext?.session?.kernel;
+                return kernel?.connectionStatus === "connected" && kernel?.status === "idle";
+            }""",
+            timeout=60_000,
+        )
+
     def choose(self, model: str) -> None:
         """Choose who is to answer."""
         self.root.locator(".jp-BestChat-pickerButton").click()

@@ -117,7 +117,9 @@ def test_conversations_are_found_again(panel: Any) -> None:
     panel.ends()
     panel.button("Conversations").click()
     panel.root.get_by_role("searchbox", name="Search conversations").fill("giraffe")
-    panel.root.get_by_role("listitem").get_by_role("button", name="about giraffes").click()
+    found = panel.root.get_by_role("listitem").filter(has=panel.page.locator("mark"))
+    expect(found).to_contain_text(["giraffes"])
+    found.get_by_role("button").click()
     expect(panel.questions).to_have_text(["about giraffes"])
 
 
@@ -135,3 +137,64 @@ def test_a_server_that_is_killed_and_comes_back(start_lab: Any, panel_on: Any) -
     expect(answer).to_contain_text("word40 ")
     expect(answer.get_by_role("alert")).to_contain_text("The server stopped")
     expect(panel.root.get_by_text("Reconnecting…")).to_be_hidden()
+
+
+def test_a_message_waits_for_the_answer_before_it(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("story", slowly(STORY)))
+    panel.ask("first")
+    expect(panel.answers.last).to_contain_text("word10 ")
+    panel.ask("second")
+    panel.ask("third")
+    waiting = panel.root.get_by_role("list", name="Waiting messages").get_by_role("listitem")
+    expect(waiting).to_contain_text(["second", "third"])
+    waiting.last.get_by_role("button", name="Take back").click()
+    expect(waiting).to_contain_text(["second"])
+    expect(panel.questions).to_have_text(["first", "second"])
+    panel.ends()
+    expect(panel.answers).to_have_count(2)
+
+
+def test_a_stopped_answer_is_continued(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("story", slowly(STORY)))
+    panel.ask("Tell me a story.")
+    expect(panel.answers.last).to_contain_text("word10 ")
+    panel.button("Stop").click()
+    panel.ends("cancelled")
+    lab.script("story", (Say("And that was the end."),))
+    panel.button("Continue").click()
+    expect(panel.ends()).to_contain_text("And that was the end.")
+    expect(panel.questions).to_have_count(1)
+
+
+def test_a_conversation_is_starred_put_away_deleted_and_brought_back(panel: Any) -> None:
+    panel.ask("about elephants")
+    panel.ends()
+    panel.button("Conversations").click()
+    item = panel.root.get_by_role("listitem").filter(has_text="about elephants")
+    item.hover()
+    item.get_by_role("button", name="Star").click()
+    panel.button("Starred").click()
+    expect(item).to_have_count(1)
+    item.hover()
+    item.get_by_role("button", name="Archive").click()
+    panel.button("Archived").click()
+    expect(item).to_have_count(1)
+    item.hover()
+    item.get_by_role("button", name="Delete").click()
+    expect(item).to_have_count(0)
+    panel.button("Undo").click()
+    expect(item).to_have_count(1)
+    item.hover()
+    item.get_by_role("button", name="Bring back").click()
+    panel.button("All").click()
+    expect(item).to_have_count(1)
+
+
+def test_a_message_is_pinned(panel: Any, lab: Any) -> None:
+    panel.ask("Remember this.")
+    panel.ends()
+    panel.questions.last.hover()
+    panel.button("Pin: keep it in every request").first.click()
+    expect(panel.button("Unpin")).to_have_count(1)
+    panel.open(lab.page())
+    expect(panel.button("Unpin")).to_have_count(1)

@@ -2,18 +2,24 @@
 
 import { Signal, type ISignal } from "@lumino/signaling";
 
-import type { Client } from "../api/client.js";
+import type { Client, Schemas } from "../api/client.js";
 import { asApiError, type ApiError } from "../api/errors.js";
 import { uuid7 } from "../api/ids.js";
 import { EventStream, type LineState } from "../api/stream.js";
 import type { Connection } from "../api/connection.js";
 import type { Memory } from "./memory.js";
 import { ConversationModel } from "./model.js";
-import { textOf, type Conversation } from "./state.js";
+import { activeTurn, type Conversation } from "./state.js";
 
 const CURRENT = "conversation";
 const MODEL = "model";
 const PAGE = 100;
+
+/** Which conversations are listed. */
+export type Narrowing = "all" | "starred" | "archived";
+
+export type Hit = Schemas["Hit"];
+export type Image = Schemas["ImagePart"];
 
 export interface ManagerView {
   readonly current: ConversationModel | null;
@@ -21,6 +27,8 @@ export interface ManagerView {
   readonly line: LineState;
   /** Model reference of who is to answer; none for the default. */
   readonly model: string | null;
+  /** The conversation that was deleted last, as long as that can be undone here. */
+  readonly removed: Conversation | null;
   /** What is wrong with what was asked for last. */
   readonly error: ApiError | null;
 }
@@ -31,6 +39,8 @@ export class ConversationManager {
   readonly #memory: Memory;
   readonly #changed = new Signal<this, ManagerView>(this);
   #view: ManagerView;
+  #narrowing: Narrowing = "all";
+  #sending = Promise.resolve(true);
 
   constructor(client: Client, connection: Connection, memory: Memory) {
     this.client = client;
@@ -46,6 +56,7 @@ export class ConversationManager {
       conversations: [],
       line: this.#stream.state,
       model: memory.get(MODEL) === "" ? null : memory.get(MODEL),
+      removed: null,
       error: null,
     };
   }
@@ -96,63 +107,107 @@ export class ConversationManager {
     this.#show({ model: ref });
   }
 
-  async refresh(): Promise<void> {
+  /** Read the list again, as it is narrowed down. */
+  async refresh(narrowing: Narrowing = this.#narrowing): Promise<void> {
+    this.#narrowing = narrowing;
     await this.attempt(async () => {
-      const page = await this.client.call("conversations.list", { limit: PAGE });
+      const page = await this.client.call("conversations.list", {
+        limit: PAGE,
+        archived: narrowing === "archived",
+        starred: narrowing === "starred" ? true : null,
+      });
       this.#show({ conversations: page.conversations });
     });
   }
 
+  /** Find conversations by what is said in them. */
+  async search(query: string): Promise<readonly Hit[]> {
+    let found: readonly Hit[] = [];
+    await this.attempt(async () => {
+      found = (await this.client.call("conversations.search", { query })).hits;
+    });
+    return found;
+  }
+
   /** The open conversation; a new one where none is open. */
-  async #opened(label: string): Promise<ConversationModel> {
+  async #opened(): Promise<ConversationModel> {
     if (this.#view.current !== null) {
       return this.#view.current;
     }
-    const request = { conversation_id: uuid7(), label };
-    const { id } = await this.client.call("conversations.create", request);
+    const { id } = await this.client.call("conversations.create", { conversation_id: uuid7() });
     return this.open(id);
   }
 
   /**
-   * Say something, and have it answered. Says whether it was taken: what was not is still the
-   * user's, in the composer.
+   * Say something, and have it answered; where a turn is running, after that. Says whether it was
+   * taken: what was not is still the user's, in the composer.
    */
-  async send(text: string, label = ""): Promise<boolean> {
+  send(text: string, images: readonly Image[] = []): Promise<boolean> {
+    // One after another: the first may have to begin the conversation that the second belongs to.
+    this.#sending = this.#sending.then(() => this.#send(text, images));
+    return this.#sending;
+  }
+
+  #send(text: string, images: readonly Image[]): Promise<boolean> {
     return this.attempt(async () => {
-      const model = await this.#opened(label);
+      const model = await this.#opened();
+      const { state } = model.view;
       await this.client.call("turns.start", {
-        conversation_id: model.id,
-        request_id: uuid7(),
+        ...this.#request(model.id),
         text,
-        model: this.#view.model,
+        images: [...images],
         parent_id: model.leaf,
+        queue: state !== null && activeTurn(state) !== null,
       });
     });
   }
 
   /** Say a message differently, as a branch beside it. */
   async edit(messageId: string, text: string): Promise<boolean> {
-    return this.attempt(async () => {
-      const model = this.#view.current;
-      const message = model?.view.state?.messages[messageId];
-      if (model === null || message === undefined) {
-        return;
-      }
-      await this.client.call("turns.start", {
-        conversation_id: model.id,
-        request_id: uuid7(),
-        text,
-        model: this.#view.model,
-        parent_id: message.parent_id,
-        root: message.parent_id === null,
-      });
-    });
+    return this.#inCurrent((id) =>
+      this.client.call("messages.edit", { ...this.#request(id), message_id: messageId, text }),
+    );
   }
 
   /** Have a question answered again, as a branch beside the former answer. */
-  async regenerate(questionId: string): Promise<boolean> {
-    const message = this.#view.current?.view.state?.messages[questionId];
-    return message === undefined ? false : this.edit(questionId, textOf(message));
+  async regenerate(messageId: string): Promise<boolean> {
+    return this.#inCurrent((id) =>
+      this.client.call("messages.regenerate", { ...this.#request(id), message_id: messageId }),
+    );
+  }
+
+  /** Go on with a turn that broke off. */
+  async goOn(turnId: string): Promise<boolean> {
+    return this.#inCurrent((id) =>
+      this.client.call("turns.continue", { ...this.#request(id), turn_id: turnId }),
+    );
+  }
+
+  async pin(messageId: string, pinned: boolean): Promise<boolean> {
+    return this.#inCurrent((id) =>
+      this.client.call("messages.pin", { conversation_id: id, message_id: messageId, pinned }),
+    );
+  }
+
+  /** Take back a message that waits. */
+  async unqueue(turnId: string): Promise<boolean> {
+    return this.#inCurrent((id) =>
+      this.client.call("turns.unqueue", { conversation_id: id, turn_id: turnId }),
+    );
+  }
+
+  /** Send the first message that waits, where a turn that did not finish has held it up. */
+  async sendQueued(): Promise<boolean> {
+    return this.#inCurrent((id) => this.client.call("turns.send_queued", { conversation_id: id }));
+  }
+
+  #request(conversationId: string) {
+    return { conversation_id: conversationId, request_id: uuid7(), model: this.#view.model };
+  }
+
+  #inCurrent(action: (conversationId: string) => Promise<unknown>): Promise<boolean> {
+    const { current } = this.#view;
+    return this.attempt(() => (current === null ? Promise.resolve() : action(current.id)));
   }
 
   async stop(turnId: string): Promise<void> {
@@ -166,11 +221,42 @@ export class ConversationManager {
     await this.refresh();
   }
 
-  async remove(id: string): Promise<void> {
-    await this.attempt(() => this.client.call("conversations.delete", { conversation_id: id }));
-    if (this.#view.current?.id === id) {
-      this.close();
+  async star(id: string, starred: boolean): Promise<void> {
+    await this.attempt(() =>
+      this.client.call("conversations.star", { conversation_id: id, starred }),
+    );
+    await this.refresh();
+  }
+
+  async archive(id: string, archived: boolean): Promise<void> {
+    await this.attempt(() =>
+      this.client.call("conversations.archive", { conversation_id: id, archived }),
+    );
+    await this.refresh();
+  }
+
+  /** Delete a conversation; for a while that can be undone. */
+  async remove(conversation: Conversation): Promise<void> {
+    const request = { conversation_id: conversation.id };
+    if (await this.attempt(() => this.client.call("conversations.delete", request))) {
+      this.#show({ removed: conversation });
+      if (this.#view.current?.id === conversation.id) {
+        this.close();
+      }
     }
+    await this.refresh();
+  }
+
+  /** Undo the last deletion. */
+  async undoRemove(): Promise<void> {
+    const { removed } = this.#view;
+    if (removed === null) {
+      return;
+    }
+    this.#show({ removed: null });
+    await this.attempt(() =>
+      this.client.call("conversations.restore", { conversation_id: removed.id }),
+    );
     await this.refresh();
   }
 

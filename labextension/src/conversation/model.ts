@@ -28,6 +28,8 @@ export class ConversationModel implements Listener {
   readonly #changed = new Signal<this, View>(this);
   readonly #unfollow: () => void;
   #view: View = NOTHING;
+  /** A message whose branch is to be shown as soon as there is one. */
+  #wanted: string | null = null;
 
   constructor(id: string, stream: EventStream) {
     this.id = id;
@@ -51,7 +53,9 @@ export class ConversationModel implements Listener {
   /** Show the branch that a message is on. */
   choose(messageId: string): void {
     const { state, choices } = this.#view;
-    if (state !== null) {
+    if (state === null) {
+      this.#wanted = messageId;
+    } else {
       this.#show({ choices: choose(state, choices, messageId) });
     }
   }
@@ -83,9 +87,9 @@ export class ConversationModel implements Listener {
 
   /** Take the whole conversation; the first time, show the branch on which it goes on. */
   #begin(state: ConversationState): void {
-    const newest = Object.keys(state.messages).at(-1);
-    const first = this.#view.state === null && newest !== undefined;
-    const choices = first ? choose(state, {}, newest) : this.#view.choices;
+    const first = this.#wanted ?? Object.keys(state.messages).at(-1);
+    const begins = this.#view.state === null && first !== undefined;
+    const choices = begins ? choose(state, {}, first) : this.#view.choices;
     this.#show({ state, choices, draft: null, error: null });
   }
 

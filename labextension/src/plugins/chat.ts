@@ -8,6 +8,7 @@ import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
 import { Client } from "../api/client.js";
+import { compose } from "../conversation/attachments.js";
 import { Catalog } from "../conversation/catalog.js";
 import { ConversationManager } from "../conversation/manager.js";
 import { BrowserMemory } from "../conversation/memory.js";
@@ -79,11 +80,13 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
     }
     return {
       show,
-      ask: async (text, { send = true } = {}) => {
+      ask: async (text, attachments = []) => {
         show();
-        if (!send || !(await manager.send(text))) {
-          panel.compose(text);
-        }
+        await manager.send(compose(text, attachments));
+      },
+      compose: (text) => {
+        show();
+        panel.compose(text);
       },
     };
   },

@@ -3,6 +3,15 @@
 /** The domain of our translations. */
 export const DOMAIN = "bestchat";
 
+/** What is done with the active cell. */
+export const CellCommands = {
+  ask: "bestchat:ask-about-cell",
+  explain: "bestchat:explain-cell",
+  fix: "bestchat:fix-cell",
+  document: "bestchat:document-cell",
+  test: "bestchat:test-cell",
+} as const;
+
 export const Commands = {
   open: "bestchat:open",
   create: "bestchat:new-conversation",

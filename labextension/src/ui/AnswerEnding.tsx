@@ -10,10 +10,12 @@ interface Props {
 /** How a turn ended, if not well, and what can be done about it. */
 export function AnswerEnding({ turn, questionId }: Props) {
   const { manager, trans } = useServices();
-  const again =
-    questionId === null
+  const again = [
+    { label: trans.__("Continue"), run: () => manager.goOn(turn.id) },
+    ...(questionId === null
       ? []
-      : [{ label: trans.__("Ask again"), run: () => manager.regenerate(questionId) }];
+      : [{ label: trans.__("Ask again"), run: () => manager.regenerate(questionId) }]),
+  ];
   switch (stateOf(turn)) {
     case "failed":
       return (
@@ -34,7 +36,18 @@ export function AnswerEnding({ turn, questionId }: Props) {
         />
       );
     case "cancelled":
-      return <div className="jp-BestChat-muted">{trans.__("Stopped.")}</div>;
+      return (
+        <div className="jp-BestChat-row jp-BestChat-muted">
+          {trans.__("Stopped.")}
+          <button
+            type="button"
+            className="jp-BestChat-button"
+            onClick={() => void manager.goOn(turn.id)}
+          >
+            {trans.__("Continue")}
+          </button>
+        </div>
+      );
     case "waiting":
       return <div className="jp-BestChat-muted">{trans.__("Waits for an approval.")}</div>;
     default:

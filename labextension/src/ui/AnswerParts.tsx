@@ -3,6 +3,7 @@ import { memo } from "react";
 import type { Schemas } from "../api/client.js";
 import type { DraftPart } from "../conversation/draft.js";
 import { Markdown } from "./markdown/Markdown.js";
+import { PartImage } from "./PartImage.js";
 import { Reasoning } from "./Reasoning.js";
 import { ToolCallLine } from "./ToolCallLine.js";
 import { useTrans } from "./services.js";
@@ -50,9 +51,7 @@ function PartView({ part, growing }: { part: Part | DraftPart; growing: boolean 
         <Reasoning text={part.text} growing={false} />
       );
     case "image":
-      return (
-        <img className="jp-BestChat-image" src={`data:${part.media_type};base64,${part.data}`} alt="" />
-      );
+      return <PartImage part={part} />;
     case "tool_call":
       return <ToolCallLine part={part} />;
     case "tool_result":

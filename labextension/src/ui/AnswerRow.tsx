@@ -11,6 +11,7 @@ import { AnswerParts } from "./AnswerParts.js";
 import { Branches } from "./Branches.js";
 import { CopyButton } from "./CopyButton.js";
 import { IconButton } from "./IconButton.js";
+import { PinButton } from "./PinButton.js";
 import { useServices } from "./services.js";
 
 interface Props {
@@ -25,6 +26,7 @@ export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
   const { turn, messages, questionId } = row;
   const running = turn !== null && ["running", "waiting"].includes(stateOf(turn));
   const assistants = messages.filter(({ role }) => role === "assistant");
+  const last = assistants.at(-1);
   const text = assistants.map(textOf).join("\n\n");
   return (
     <article
@@ -52,6 +54,7 @@ export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
                 }}
               />
             )}
+            {last !== undefined && <PinButton message={last} />}
             {text !== "" && (
               <CopyButton text={text} icon={copyIcon} label={trans.__("Copy answer")} />
             )}

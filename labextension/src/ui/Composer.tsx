@@ -2,13 +2,16 @@
 
 import { useEffect, useRef, useState } from "react";
 
+import { compose } from "../conversation/attachments.js";
 import type { ConversationModel } from "../conversation/model.js";
 import { activeTurn, type Turn } from "../conversation/state.js";
+import { ContextChips } from "./ContextChips.js";
 import { GrowingTextarea } from "./GrowingTextarea.js";
 import { IconButton } from "./IconButton.js";
 import { sendIcon, stopIcon } from "./icons.js";
 import { ModelPicker } from "./ModelPicker.js";
 import { useServices } from "./services.js";
+import { useContextItems } from "./useContextItems.js";
 import { useDraftText } from "./useDraftText.js";
 import { usePromptHistory } from "./usePromptHistory.js";
 import { useView, type Viewed } from "./useSignal.js";
@@ -28,30 +31,30 @@ export function Composer({ model, inbox }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useDraftText(model?.id ?? "");
   const history = usePromptHistory();
-  const [sending, setSending] = useState(false);
   const turn = useActiveTurn(model);
+  const context = useContextItems();
 
   const arrived = useView(inbox);
   useEffect(() => {
     const given = inbox.take();
     if (given !== "") {
       setText(given);
-      area.current?.focus();
     }
+    area.current?.focus();
   }, [arrived, inbox, setText]);
 
   const send = async (): Promise<void> => {
     const said = text.trim();
-    if (said === "" || sending || turn !== null) {
+    if (said === "") {
       return;
     }
-    setSending(true);
-    if (await manager.send(said)) {
-      history.add(said);
-      setText("");
-    }
-    setSending(false);
+    setText("");
     area.current?.focus();
+    if (await manager.send(compose(said, context.attachments()))) {
+      history.add(said);
+    } else if (area.current?.value === "") {
+      setText(said); // it is still the user's, unless they have gone on to write something else
+    }
   };
 
   const key = (pressed: string, element: HTMLTextAreaElement): boolean => {
@@ -67,6 +70,11 @@ export function Composer({ model, inbox }: Props) {
 
   return (
     <div className="jp-BestChat-composer">
+      <ContextChips
+        items={context.items}
+        goesAlong={context.goesAlong}
+        onToggle={context.toggle}
+      />
       <GrowingTextarea
         ref={area}
         label={trans.__("Message")}
@@ -82,21 +90,22 @@ export function Composer({ model, inbox }: Props) {
       <div className="jp-BestChat-composerBar">
         <ModelPicker />
         <span className="jp-BestChat-spacer" />
-        {turn === null ? (
-          <IconButton
-            className="jp-BestChat-send"
-            icon={sendIcon}
-            label={trans.__("Send")}
-            disabled={text.trim() === "" || sending}
-            onClick={() => void send()}
-          />
-        ) : (
+        {turn !== null && (
           <IconButton
             className="jp-BestChat-stop"
             icon={stopIcon}
             label={turn.cancelling === true ? trans.__("Stopping…") : trans.__("Stop")}
             disabled={turn.cancelling === true}
             onClick={() => void manager.stop(turn.id)}
+          />
+        )}
+        {(turn === null || text.trim() !== "") && (
+          <IconButton
+            className="jp-BestChat-send"
+            icon={sendIcon}
+            label={turn === null ? trans.__("Send") : trans.__("Send after this answer")}
+            disabled={text.trim() === ""}
+            onClick={() => void send()}
           />
         )}
       </div>

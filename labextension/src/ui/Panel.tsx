@@ -8,6 +8,7 @@ import { Header, type Place } from "./Header.js";
 import { History } from "./History.js";
 import { MessageList } from "./MessageList.js";
 import { Notice } from "./Notice.js";
+import { Queue } from "./Queue.js";
 import { ServicesContext, type Services } from "./services.js";
 import { Settings } from "./Settings.js";
 import { useView } from "./useSignal.js";
@@ -64,6 +65,7 @@ export function Panel({ services, inbox }: Props) {
               ]}
             />
           )}
+          {current !== null && <Queue model={current} />}
           <Composer model={current} inbox={inbox} />
         </>
       )}

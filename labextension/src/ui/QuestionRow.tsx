@@ -9,6 +9,8 @@ import { AttachmentFold } from "./AttachmentFold.js";
 import { Branches } from "./Branches.js";
 import { CopyButton } from "./CopyButton.js";
 import { IconButton } from "./IconButton.js";
+import { PartImage } from "./PartImage.js";
+import { PinButton } from "./PinButton.js";
 import { QuestionEditor } from "./QuestionEditor.js";
 import { useServices } from "./services.js";
 
@@ -42,6 +44,9 @@ export const QuestionRow = memo(function QuestionRow({ row, model }: Props) {
     <article className="jp-BestChat-question" aria-label={trans.__("You")}>
       <div className="jp-BestChat-bubble">
         <div className="jp-BestChat-questionText">{text}</div>
+        {row.message.parts.map((part, index) =>
+          part.type === "image" ? <PartImage key={index} part={part} /> : null,
+        )}
         {attachments.map((attachment, index) => (
           <AttachmentFold key={index} attachment={attachment} />
         ))}
@@ -55,6 +60,7 @@ export const QuestionRow = memo(function QuestionRow({ row, model }: Props) {
             setEditing(true);
           }}
         />
+        <PinButton message={row.message} />
         <CopyButton text={text} icon={copyIcon} label={trans.__("Copy message")} />
       </div>
     </article>

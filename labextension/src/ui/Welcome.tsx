@@ -37,7 +37,10 @@ export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
     <div className="jp-BestChat-welcome">
       <chatIcon.react tag="div" width="32px" height="32px" />
       <h3>{trans.__("What are you working on?")}</h3>
-      <p>{trans.__("The same conversations are in %%chat cells: whatever is asked here or there continues in both.")}</p>
+      <p>{trans.__(
+          "The same conversations are in %1 cells: what is asked there can be continued here.",
+          "%%chat",
+        )}</p>
       <div className="jp-BestChat-examples">
         {examples.map((example) => (
           <button

@@ -1,0 +1,69 @@
+/** What is decided about texts: blocks, attachments, differences, prices, names. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { diffLines } from "../src/context/diff.js";
+import { compose, takeApart } from "../src/conversation/attachments.js";
+import { costOf, dollars, tokens } from "../src/conversation/cost.js";
+import { splitBlocks } from "../src/ui/markdown/blocks.js";
+
+function blocks(source: string): string[] {
+  return splitBlocks(source).map(({ kind, text, language }) =>
+    kind === "code" ? `${language}|${text}` : text,
+  );
+}
+
+test("paragraphs, lists and code are blocks of their own", () => {
+  const source = "One\nline\n\nTwo\n\n- a\n\n- b\n  more\n\nEnd\n```py\nx = 1\n\ny = 2\n```\nafter";
+  assert.deepEqual(blocks(source), [
+    "One\nline",
+    "Two",
+    "- a\n\n- b\n  more",
+    "End",
+    "py|x = 1\n\ny = 2",
+    "after",
+  ]);
+});
+
+test("formulas with empty lines, longer fences and open ones stay whole", () => {
+  assert.deepEqual(blocks("$$\na\n\nb\n$$\n\nc"), ["$$\na\n\nb\n$$", "c"]);
+  assert.deepEqual(blocks("````md\n```\nx\n```\n````"), ["md|```\nx\n```"]);
+  const [open] = splitBlocks("~~~\nx");
+  assert.deepEqual([open?.kind, open?.text, open?.closed], ["code", "x", false]);
+});
+
+test("what has been cut before stays as it was while a text grows", () => {
+  const source = "# A\n\npara **b**\n\n1. x\n2. y\n\n```js\nlet a\n```\n\nend [l]";
+  for (let length = 1; length < source.length; length += 1) {
+    const [now, later] = [blocks(source.slice(0, length)), blocks(source.slice(0, length + 1))];
+    assert.deepEqual(later.slice(0, now.length - 1), now.slice(0, -1), source.slice(0, length));
+  }
+});
+
+test("links that are defined at the end are known before", () => {
+  assert.equal(blocks("see [x]\n\nmore\n\n[x]: https://example.org")[0], "see [x]\n\n[x]: https://example.org");
+});
+
+test("what goes along is found again in the message, whatever is in it", () => {
+  const attachments = [
+    { kind: "cell", name: "3", content: "a = `1`\n```\nfence\n```\n\n---\nAttached cell `9`:" },
+    { kind: "error", name: "KeyError", content: "" },
+  ];
+  assert.deepEqual(takeApart(compose("Why?", attachments)), { text: "Why?", attachments });
+  assert.deepEqual(takeApart("no more"), { text: "no more", attachments: [] });
+});
+
+test("a difference keeps what is the same in place", () => {
+  const told = diffLines("a\nb\nc", "a\nx\nc\nd").map(({ kind, text }) => `${kind} ${text}`);
+  assert.deepEqual(told, ["same a", "removed b", "added x", "same c", "added d"]);
+});
+
+test("prices follow the cache, and unknown ones are none", () => {
+  const prices = { input: "1", output: "5", cache_read: "0.1" };
+  const usage = { input_tokens: 1_000_000, output_tokens: 100_000, cached_tokens: 500_000 };
+  assert.equal(costOf(usage, prices), 0.5 + 0.05 + 0.5);
+  assert.equal(costOf(usage, { input: "1" }), null);
+  assert.deepEqual([0, 0.00123, 0.5, 12].map(dollars), ["$0", "$0.0012", "$0.50", "$12.00"]);
+  assert.deepEqual([812, 1000, 12_345, 400_000, 1_200_000].map(tokens), ["812", "1k", "12.3k", "400k", "1.2M"]);
+});

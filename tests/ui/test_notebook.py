@@ -1,0 +1,114 @@
+"""The panel beside a notebook: what goes along, what is done with code, what cells are asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from bestchat_server_ext.testing.script import Say
+
+NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+ANSWER = "Like this:\n\n```python\ntotal = 42\nprint(total)\n```\n"
+
+
+@pytest.fixture
+def beside(panel: Any, lab: Any) -> Any:
+    """The panel beside a notebook with two cells, the second of which raises."""
+    notebook = {
+        "cells": [_cell("total = 1\nprint(total)"), _cell('{}["missing"]')],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (Path(lab.notebooks) / "work.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    panel.open(lab.page("lab/tree/work.ipynb"))
+    panel.page.locator(f"{NOTEBOOK} .jp-Cell").first.wait_for()
+    panel.page.locator(f"{NOTEBOOK} .jp-Cell .cm-content").first.click()
+    return panel
+
+
+def _cell(source: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": f"c{abs(hash(source))}",
+        "source": source,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def sources(panel: Any) -> list[str]:
+    found: list[str] = panel.page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+            .map(cell => cell.getSource())"""
+    )
+    return found
+
+
+def test_what_one_looks_at_goes_along_if_one_wants_it(beside: Any) -> None:
+    chips = beside.root.get_by_role("group", name="What goes along")
+    expect(chips.get_by_role("button")).to_have_text(["+ cell 1", "+ notebook work.ipynb"])
+    beside.ask("nothing goes along")
+    expect(beside.ends()).not_to_contain_text("Attached")
+    chips.get_by_role("button", name="cell 1").click()
+    beside.ask("the cell goes along")
+    expect(beside.questions).to_have_count(2)
+    expect(beside.ends().locator(".jp-BestChat-code")).to_contain_text("total = 1")
+    fold = beside.questions.last.locator("details")
+    expect(fold.locator("summary")).to_have_text("cell 1")
+    expect(fold.locator("pre")).to_be_hidden()
+    fold.locator("summary").click()
+    expect(fold.locator("pre")).to_have_text("total = 1\nprint(total)")
+
+
+def test_code_goes_into_the_notebook_only_when_asked(beside: Any, lab: Any) -> None:
+    beside.choose(lab.script("code", (Say(ANSWER),)))
+    beside.ask("How?")
+    beside.ends()
+    before = ["total = 1\nprint(total)", '{}["missing"]']
+    assert sources(beside) == before
+    beside.button("Replace the cell…").click()
+    dialog = beside.page.get_by_role("dialog")
+    expect(dialog.locator(".jp-mod-removed")).to_have_text(["- total = 1"])
+    expect(dialog.locator(".jp-mod-added")).to_have_text(["+ total = 42"])
+    dialog.get_by_role("button", name="Cancel").click()
+    assert sources(beside) == before
+    beside.button("Replace the cell…").click()
+    beside.page.get_by_role("dialog").get_by_role("button", name="Replace").click()
+    expect(beside.page.get_by_role("dialog")).to_be_hidden()
+    assert sources(beside) == ["total = 42\nprint(total)", before[1]]
+    beside.button("Insert into a new cell below").click()
+    assert sources(beside) == ["total = 42\nprint(total)"] * 2 + before[1:]
+
+
+def test_an_error_is_fixed_through_its_button(beside: Any, lab: Any) -> None:
+    beside.choose(lab.script("code", (Say(ANSWER),)))
+    beside.page.locator(f"{NOTEBOOK} .jp-Cell .cm-content").nth(1).click()
+    beside.wait_for_kernel()
+    beside.page.keyboard.press("Shift+Enter")
+    fix = beside.page.locator(f"{NOTEBOOK} .jp-BestChat-fix")
+    expect(fix).to_be_visible(timeout=60_000)
+    fix.click()
+    beside.ends()
+    folds = beside.questions.last.locator("details")
+    expect(folds.locator("summary")).to_have_text(["cell 2", "error KeyError"])
+    folds.last.locator("summary").click()
+    expect(folds.last.locator("pre")).to_contain_text("KeyError: 'missing'")
+    beside.button("Replace the cell…").click()
+    beside.page.get_by_role("dialog").get_by_role("button", name="Replace").click()
+    expect(beside.page.get_by_role("dialog")).to_be_hidden()
+    assert sources(beside)[1] == "total = 42\nprint(total)"
+
+
+def test_a_cell_is_explained_from_its_menu(beside: Any) -> None:
+    beside.page.locator(f"{NOTEBOOK} .jp-Cell .jp-InputPrompt").first.click(button="right")
+    menu = beside.page.locator(".lm-Menu-item")
+    menu.filter(has_text="BestChat").hover()
+    menu.filter(has_text="Explain the Cell").click()
+    expect(beside.ends()).to_contain_text("Explain what this cell does.")
+    expect(beside.questions.last.locator("summary")).to_have_text("cell 1")
