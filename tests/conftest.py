@@ -455,6 +455,50 @@ def empty_postgres_url(make_database: MakeDatabase) -> Iterator[str]:
         yield url
 
 
+SERVER = Path(__file__).parent / "redis" / "server_process.py"
+
+
+class PlainServer:
+    """A server without Jupyter in a process of its own, and a client of it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str, token: str) -> None:
+        from bestchat_server_ext.client.remote import RemoteClient
+
+        self.process, self.url, self.token = process, url, token
+        self.client = RemoteClient(url, token)
+
+    async def kill(self) -> None:
+        """End it without a word."""
+        await self.client.close()
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+
+StartServer = Callable[..., Awaitable[PlainServer]]
+
+
+@pytest.fixture
+async def start_server() -> AsyncIterator[StartServer]:
+    """Start servers that take their options from the environment given; gives them running."""
+    async with AsyncExitStack() as stack:
+
+        async def start(environ: dict[str, str]) -> PlainServer:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, str(SERVER)),
+                stdout=PIPE,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environ},
+            )
+            assert process.stdout is not None
+            line = await process.stdout.readline()
+            assert line, "it did not start"
+            server = PlainServer(process, **json.loads(line))
+            stack.push_async_callback(server.kill)
+            return server
+
+        yield start
+
+
 WRITER = Path(__file__).parent / "ports" / "writer_process.py"
 RunWriters = Callable[..., Awaitable[list[int]]]
 

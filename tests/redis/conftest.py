@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from bestchat_server_ext.adapters.clock_system import SystemClock
 from bestchat_server_ext.adapters.redis import RedisServer
@@ -73,7 +73,10 @@ class OwnRedis:
 
 def answers(url: str) -> bool:
     with suppress(RedisError, OSError), Redis.from_url(url, socket_timeout=1) as client:
-        return bool(client.ping())
+        try:
+            return bool(client.ping())
+        except AuthenticationError:
+            return True
     return False
 
 
@@ -87,8 +90,8 @@ def start_redis(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[StartR
 
         def start(*options: str) -> OwnRedis:
             made = OwnRedis(tmp_path, free_port())
-            made.start(*options)
             stack.callback(made.kill)
+            made.start(*options)
             return made
 
         yield start
@@ -135,3 +138,17 @@ async def _until(condition: Callable[[], bool]) -> None:
 @pytest.fixture(scope="session")
 def until() -> Callable[[Callable[[], bool]], object]:
     return _until
+
+
+@pytest.fixture
+def redis_contents() -> Callable[[str], dict[str, tuple[bytes, int]]]:
+    """Everything that a Redis holds, with the milliseconds that each key has left."""
+
+    def read(url: str) -> dict[str, tuple[bytes, int]]:
+        with Redis.from_url(url) as client:
+            return {
+                key.decode(): (b" ".join(client.hgetall(key).values()), int(client.pttl(key)))
+                for key in client.scan_iter()
+            }
+
+    return read
