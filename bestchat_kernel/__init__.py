@@ -1,16 +1,24 @@
 """BestChat's faces inside a kernel.
 
     magics      %%chat and %chat
+    verbatim    IPython's own syntax kept away from prompts
+    completion  of options and mentions
+    cell        one run of a chat cell
     options     the options on a magic's line
     prompt      what is sent: mentions and {{ expressions }}
     summary     a value in few words
-    namespace   prompt and summary over IPython's variables
+    files       text files that go along
+    pictures    figures and images that go along
+    forms       what an answer has to be: text, code, JSON that fits, a table
+    namespace   the user's own variables
+    asking      what the main thread does while an answer comes
     session     what a notebook talks to: its conversation, its cells, one turn at a time
     cells       which cell stands where in the conversation
     connect     the server that started this kernel, else the services in this process
     loop        the one thread that owns client or services
     stop        the Stop button, while a cell waits
-    display     a streaming answer in a cell
+    display     a streaming answer
+    screens     where a cell shows it
     markdown    model output made safe to show
     visible     text from outside that steers no terminal
     result      what a cell leaves behind

@@ -53,6 +53,10 @@ class Cells:
         # A cell that never got an answer is followed behind its question.
         return Place(self._answer.get(before, self._question[before]))
 
+    def after(self, cell: CellKey) -> Place:
+        """Where what goes on from a cell's own newest answer goes."""
+        return Place(self._answer[cell]) if cell in self._answer else NEWEST
+
     def asked(self, cell: CellKey, message_id: str, parent_id: str | None) -> None:
         """A cell's message `message_id` was stored behind `parent_id`."""
         self._parent.setdefault(cell, parent_id)

@@ -71,22 +71,36 @@ class AnswerView:
     def finish(self, model: str, label: str, usage: Usage, ending: str = "") -> None:
         """Show all of it, who wrote it, and how it ended if not well."""
         caption = " · ".join(part for part in (model, label, ending) if part)
-        bestchat = {"model": model, "usage": _counted(usage)}
+        bestchat = {"model": model, "usage": counted(usage)}
         self._show(self.text, {"bestchat": bestchat}, caption)
         self._screen.end()
 
     def _show(self, text: str, metadata: dict[str, Any], caption: str = "") -> int:
         """Show a text; give the bytes that it takes on its way."""
-        text, caption = visible(text), one_line(caption)
-        if caption:
-            text = text.rstrip("\n")
-        below = f"\n\n*— {caption}*" if caption else ""
-        plain = f"\n\n— {caption}" if caption else ""
-        bundle = {"text/markdown": safe_markdown(text) + below, "text/plain": text + plain}
+        bundle = captioned(text, caption)
         self._screen.show(bundle, metadata)
         self._dirty = False
         return sum(len(value.encode("utf-8", "replace")) for value in bundle.values())
 
 
-def _counted(usage: Usage) -> dict[str, int]:
+def captioned(text: str, caption: str = "", plain: str | None = None) -> dict[str, str]:
+    """A Markdown text in the formats that front ends show, with a line below it.
+
+    Args:
+        text: what somebody or a model wrote; it is made safe here.
+        caption: the line below, if there is one.
+        plain: the same for where there is no Markdown, if it is not the text itself.
+    """
+    text, caption = visible(text), one_line(caption)
+    plain = text if plain is None else visible(plain)
+    if caption:
+        text, plain = text.rstrip("\n"), plain.rstrip("\n")
+    return {
+        "text/markdown": safe_markdown(text) + (f"\n\n*— {caption}*" if caption else ""),
+        "text/plain": plain + (f"\n\n— {caption}" if caption else ""),
+    }
+
+
+def counted(usage: Usage) -> dict[str, int]:
+    """Tokens as a cell's metadata have them."""
     return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}

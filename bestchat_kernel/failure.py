@@ -18,9 +18,14 @@ class ChatFailed(Exception):
         super().__init__(one_line(str(error), longest=2000))
         self.error = error
 
+    @property
+    def line(self) -> str:
+        """What a cell shows."""
+        return f"{self.error.info.code}: {self}"
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a stack, which would tell a user nothing."""
-        return [f"{self.error.info.code}: {self}"]
+        return [self.line]
 
 
 class ChatInterrupted(KeyboardInterrupt):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from bestchat_server_ext.core.cost import picodollars
 from bestchat_server_ext.core.errors import InvalidRequest
 
 
@@ -31,6 +32,26 @@ class CellOptions:
     """Name of the variable that takes the answer."""
     raw: bool = False
     """Whether the prompt is sent exactly as it is written."""
+    system: str | None = None
+    """Standing instructions, for this conversation from now on."""
+    temperature: float | None = None
+    """How far to stray from the likeliest word; the provider's own default if none."""
+    max_tokens: int | None = None
+    """Tokens after which the answer is cut off; the model's own limit if none."""
+    max_cost: str | None = None
+    """US dollars that the whole conversation may cost from now on, as a decimal number."""
+    image: tuple[str, ...] = ()
+    """Variables whose pictures go along."""
+    attach: tuple[str, ...] = ()
+    """Paths of text files that go along."""
+    form: str = "md"
+    """What the answer is to be: one of `FORMS`."""
+    schema: str | None = None
+    """Name of the variable that says what JSON has to look like."""
+    quiet: bool = False
+    """Whether the answer is not shown."""
+    keep_going: bool = False
+    """Whether a failure only says so, and raises nothing."""
     help: bool = False
     """Whether only the help text is wanted."""
 
@@ -47,8 +68,10 @@ class Option:
     """What it does, for the help text."""
     value: str = ""
     """What its value is called in the help text; empty for a switch, which takes none."""
-    read: Callable[[str], str] = str
+    read: Callable[[str], str | float] = str
     """Turns the value as written into the value that counts, or raises `InvalidRequest`."""
+    many: bool = False
+    """Whether it may be given several times."""
 
 
 def variable_name(text: str) -> str:
@@ -67,6 +90,53 @@ def variable_name(text: str) -> str:
     return name
 
 
+FORMS = ("text", "md", "code", "json", "table")
+"""What an answer can be asked to be."""
+
+
+def _form(text: str) -> str:
+    if text not in FORMS:
+        raise InvalidRequest(
+            f"{_short(text)!r} is nothing that an answer can be.",
+            hint=f"Write one of {', '.join(FORMS)}.",
+            field="--as",
+        )
+    return text
+
+
+def _temperature(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _HOTTEST:
+        raise InvalidRequest(
+            f"{_short(text)!r} is no temperature.",
+            hint=f"Write a number from 0 to {_HOTTEST}.",
+            field="--temperature",
+        )
+    return value
+
+
+def _tokens(text: str) -> int:
+    if _COUNT.fullmatch(text) is None:
+        raise InvalidRequest(
+            f"{_short(text)!r} is no number of tokens.",
+            hint="Write a whole number, for example 500.",
+            field="--max-tokens",
+        )
+    return int(text)
+
+
+def _amount(text: str) -> str:
+    picodollars(text)
+    return text
+
+
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
+_HOTTEST = 2
+"""The highest temperature that any provider takes."""
+
 OPTIONS = (
     Option("model", ("-m", "--model"), "the model that answers, as provider/model", "MODEL"),
     Option(
@@ -78,6 +148,27 @@ OPTIONS = (
     Option("new", ("--new",), "begin a new conversation"),
     Option("out", ("--out",), "put the answer into this variable", "NAME", variable_name),
     Option("raw", ("--raw",), "send the prompt as it is, without @name and {{ expression }}"),
+    Option("system", ("--system",), "standing instructions for this conversation", "'TEXT'"),
+    Option("temperature", ("--temperature",), "from 0 (the likeliest) to 2", "N", _temperature),
+    Option("max_tokens", ("--max-tokens",), "cut the answer off after so many", "N", _tokens),
+    Option("max_cost", ("--max-cost",), "stop before the conversation costs more", "USD", _amount),
+    Option(
+        "image",
+        ("--image",),
+        "send the picture of a variable along: a figure, a PIL image",
+        "NAME",
+        many=True,
+    ),
+    Option("attach", ("--attach",), "send a text file along", "PATH", many=True),
+    Option("form", ("--as",), f"what to get: {', '.join(FORMS)}", "FORM", _form),
+    Option(
+        "schema",
+        ("--schema",),
+        "the pydantic model, type or JSON Schema that the JSON has to fit",
+        "NAME",
+    ),
+    Option("quiet", ("--quiet",), "do not show the answer"),
+    Option("keep_going", ("--keep-going",), "say what failed and run on; --out is then None"),
     Option("help", ("-h", "--help"), "show this text and send nothing"),
 )
 
@@ -102,7 +193,7 @@ def parse_line(line: str) -> tuple[CellOptions, str]:
     Raises:
         InvalidRequest: an option is unknown, lacks its value or has a value that cannot be used.
     """
-    values: dict[str, str | bool] = {}
+    values: dict[str, str | float | tuple[str | float, ...]] = {}
     rest = line.lstrip()
     while (found := _OPTION.match(rest)) is not None:
         rest = rest[found.end() :]
@@ -112,7 +203,10 @@ def parse_line(line: str) -> tuple[CellOptions, str]:
         option = _known(found["flag"])
         if option.value:
             value, rest = _take_value(option, rest, found)
-            values[option.field] = option.read(value)
+            taken = option.read(value)
+            before = values.get(option.field, ())
+            several = (*before, taken) if isinstance(before, tuple) else (taken,)
+            values[option.field] = several if option.many else taken
         elif found["equals"]:
             raise InvalidRequest(f"{found['flag']} takes no value.", field=found["flag"])
         else:
@@ -148,7 +242,7 @@ def _known(flag: str) -> Option:
     guess = f"Did you mean {near[0]}? " if near else ""
     raise InvalidRequest(
         f"%%chat has no option {_short(flag)!r}.",
-        hint=f"{guess}The options are {', '.join(_BY_FLAG)}; "
+        hint=f"{guess}%%chat --help lists the options; "
         "write -- before a prompt that begins with a dash.",
         field=_short(flag),
     )

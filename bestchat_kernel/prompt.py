@@ -39,12 +39,14 @@ _NEAR_MISSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A variable that goes along with a prompt."""
+    """A variable, or a file, that goes along with a prompt."""
 
     name: str
     """What it is called."""
     summary: str
     """What a model gets to see of it."""
+    kind: str = "variable"
+    """What it is, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _block(attachment: Attachment) -> str:
     runs = re.findall(r"`+", attachment.summary)
     fence = "`" * max(3, 1 + max(map(len, runs), default=0))
     return (
-        f"\n\n---\nAttached variable `{attachment.name}`:\n"
+        f"\n\n---\nAttached {attachment.kind} `{attachment.name}`:\n"
         f"{fence}text\n{attachment.summary}\n{fence}"
     )
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+import msgspec
+
 from bestchat_kernel.cells import CellKey, Cells, Place
 from bestchat_kernel.connect import Connection, connect
 from bestchat_kernel.result import ChatResult
@@ -18,6 +20,7 @@ from bestchat_server_ext.api import conversations, models, providers, system, tu
 from bestchat_server_ext.api.frames import ServerFrame, Snapshot
 from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.conversation import Conversation, Turn
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
@@ -28,8 +31,8 @@ from bestchat_server_ext.core.errors import (
     from_info,
 )
 from bestchat_server_ext.core.ids import ConversationId, MessageId, RequestId, TurnId, is_id
-from bestchat_server_ext.core.messages import Message
-from bestchat_server_ext.core.models import Prices, Usage
+from bestchat_server_ext.core.messages import ImagePart, Message
+from bestchat_server_ext.core.models import Prices, RequestOptions, Usage
 from bestchat_server_ext.core.tools import ToolExecution
 
 
@@ -44,6 +47,11 @@ class Question:
         conversation: id or title of the conversation to continue from now on, if one was named.
         new: whether to begin a new conversation from now on.
         attended: whether somebody sits before the notebook.
+        images: pictures that go along.
+        options: how to answer.
+        system: standing instructions for the conversation from now on, if any were given.
+        max_cost: US dollars that the conversation may cost from now on, if that was limited.
+        follow_up: whether it follows the cell's own answer, rather than taking the cell's place.
     """
 
     text: str
@@ -52,6 +60,11 @@ class Question:
     conversation: str | None = None
     new: bool = False
     attended: bool = True
+    images: tuple[ImagePart, ...] = ()
+    options: RequestOptions = field(default_factory=RequestOptions)
+    system: str | None = None
+    max_cost: str | None = None
+    follow_up: bool = False
 
 
 # What a sink is told.
@@ -145,6 +158,8 @@ class ChatSession:
         self._one_at_a_time = asyncio.Lock()
         self._connecting = asyncio.Lock()
         self._announced = False
+        self.model: str | None = None
+        """Model reference of who answers where a question names nobody."""
 
     async def connection(self) -> Connection:
         """The door, opened at the first call."""
@@ -180,13 +195,14 @@ class ChatSession:
         await self.connection()
         if asking.stopped.is_set():
             raise TurnCancelled("The cell was stopped before it had asked.")
-        if question.model is None and not self._announced:
+        if question.model is None and self.model is None and not self._announced:
             self._announced = True
             if text := await self.announcement():
                 sink(Told(text))
         conversation_id = await self._choose(question)
         cells = self._cells.setdefault(conversation_id, Cells())
-        ticket = await self._start(conversation_id, question, cells.place(question.cell))
+        place = cells.after(question.cell) if question.follow_up else cells.place(question.cell)
+        ticket = await self._start(conversation_id, question, place)
         asking.turn_id = ticket.turn_id
         if asking.stopped.is_set():
             await self._cancel(ticket.turn_id)
@@ -202,7 +218,9 @@ class ChatSession:
             conversation_id=conversation_id,
             request_id=RequestId(uuid.uuid4().hex),
             text=question.text,
-            model=question.model,
+            images=question.images,
+            model=question.model or self.model,
+            options=question.options,
             parent_id=MessageId(place.parent_id) if place.parent_id else None,
             root=place.root,
             attended=connection.attended and question.attended,
@@ -279,16 +297,30 @@ class ChatSession:
         if question.conversation is not None:
             self._conversation_id = (await self.find(question.conversation)).id
         elif question.new or self._conversation_id is None:
-            self._conversation_id = await self._create()
+            created = await self.create(_configured(ConversationSettings(), question))
+            self._conversation_id = created.id
+            return created.id
+        if question.system is not None or question.max_cost is not None:
+            await self._configure(self._conversation_id, question)
         return self._conversation_id
 
-    async def _create(self) -> ConversationId:
+    async def create(self, settings: ConversationSettings, title: str = "") -> Conversation:
+        """Begin a conversation that says where it comes from."""
         client = (await self.connection()).client
         label = self._environ.get("JPY_SESSION_NAME", "")
-        created = await client.call(
-            conversations.create, conversations.CreateConversation(label=label)
-        )
-        return created.id
+        request = conversations.CreateConversation(title=title, label=label, settings=settings)
+        return await client.call(conversations.create, request)
+
+    async def _configure(self, conversation_id: ConversationId, question: Question) -> None:
+        """Set what the question wants set, if it is not set already."""
+        client = (await self.connection()).client
+        before = await self.find(conversation_id)
+        settings = _configured(before.settings, question)
+        if settings != before.settings:
+            request = conversations.ConfigureConversation(
+                conversation_id, settings, version=before.version
+            )
+            await client.call(conversations.configure, request)
 
     async def find(self, name: str) -> Conversation:
         """The conversation with that id, or with that title if only one has it.
@@ -339,9 +371,9 @@ class ChatSession:
         listed = await connection.client.call(models.list_, request)
         rows.append(("model", listed.default or listed.default_todo))
         rows.append(("conversation", await self._described()))
-        return rows + await self._configured(connection)
+        return rows + await self._set_options(connection)
 
-    async def _configured(self, connection: Connection) -> list[tuple[str, str]]:
+    async def _set_options(self, connection: Connection) -> list[tuple[str, str]]:
         """What somebody has set, and where; nothing if the server is too old to tell."""
         try:
             listed = await connection.client.call(system.options, system.ListOptions())
@@ -361,6 +393,15 @@ class ChatSession:
         except ChatError as error:
             return f"{self._conversation_id} ({error.info.text})"
         return f"{found.id} ({found.title or 'untitled'})"
+
+
+def _configured(settings: ConversationSettings, question: Question) -> ConversationSettings:
+    """Settings with what a question changes in them."""
+    return msgspec.structs.replace(
+        settings,
+        system_prompt=settings.system_prompt if question.system is None else question.system,
+        max_cost=settings.max_cost if question.max_cost is None else question.max_cost,
+    )
 
 
 def _price(prices: Prices | None) -> str:

@@ -17,6 +17,7 @@
     │   ├── NotPermitted      not_permitted         denied       the site's policy rules it out
     │   └── Disabled          disabled              denied       the site has switched BestChat off
     ├── NotFound              not_found             missing      also: somebody else's
+    │   └── NotRecorded       not_recorded          missing      a replay that must not ask
     ├── Conflict              conflict              conflict     the object has moved on
     │   ├── TurnActive        turn_active           conflict     one turn at a time
     │   ├── VersionConflict   version_conflict      conflict     it was changed meanwhile
@@ -29,7 +30,8 @@
     │   ├── QuotaExceeded     quota_exceeded        upstream     no credit left; waiting is no help
     │   ├── RateLimited       rate_limited          upstream
     │   ├── ContextOverflow   context_overflow      upstream
-    │   └── ContentRefused    content_refused       upstream
+    │   ├── ContentRefused    content_refused       upstream
+    │   └── UnusableAnswer    unusable_answer       upstream     not in the form that was asked for
     ├── TurnCancelled         turn_cancelled        conflict     somebody pressed Stop
     ├── TurnInterrupted       turn_interrupted      unavailable  the process that ran it is gone
     ├── Unavailable           unavailable           unavailable  storage or server out of reach
@@ -190,6 +192,12 @@ class NotFound(ChatError):
     kind = "missing"
 
 
+class NotRecorded(NotFound):
+    """A run that replays only asks for something that was never recorded."""
+
+    code = "not_recorded"
+
+
 class Conflict(ChatError):
     """The object has moved on since the caller last saw it."""
 
@@ -271,6 +279,12 @@ class ContentRefused(ProviderError):
     """The provider's content policy refused the prompt or the answer."""
 
     code = "content_refused"
+
+
+class UnusableAnswer(ProviderError):
+    """The model answered, and not in the form that was asked for, although it was told twice."""
+
+    code = "unusable_answer"
 
 
 class TurnCancelled(ChatError):

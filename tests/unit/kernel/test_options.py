@@ -34,6 +34,12 @@ GIVEN = [
     ("--out=answer hi", CellOptions(out="answer"), "hi"),
     ("--out größe hi", CellOptions(out="größe"), "hi"),
     ("--out ﬁt hi", CellOptions(out="fit"), "hi"),
+    ("--image a --image b hi", CellOptions(image=("a", "b")), "hi"),
+    ("--attach 'my notes.txt' hi", CellOptions(attach=("my notes.txt",)), "hi"),
+    ("--temperature 0.5 --max-tokens 90 hi", CellOptions(temperature=0.5, max_tokens=90), "hi"),
+    ("--as json --schema P hi", CellOptions(form="json", schema="P"), "hi"),
+    ("--quiet --keep-going hi", CellOptions(quiet=True, keep_going=True), "hi"),
+    ("--system 'be brief' --max-cost 0.5", CellOptions(system="be brief", max_cost="0.5"), ""),
     ("-h", CellOptions(help=True), ""),
     ("--help", CellOptions(help=True), ""),
     ("-- --raw is text", CellOptions(), "--raw is text"),
@@ -92,7 +98,7 @@ def test_a_line_is_parsed_or_refused(line: str) -> None:
         ("-model x hi", "Did you mean --model?"),
         ("--Raw hi", "Did you mean --raw?"),
         ("--converstion=x", "Did you mean --conversation?"),
-        ("-x hi", "-m, --model, -c, --conversation, --new, --out, --raw, -h, --help"),
+        ("-x hi", "%%chat --help lists the options"),
         ("--verbose mode?", "write -- before a prompt that begins with a dash"),
         ("-m", "Write -m MODEL."),
         ("--out", "Write --out NAME."),
@@ -126,7 +132,8 @@ def test_the_table_fills_every_field() -> None:
     fields = {field.name: field for field in dataclasses.fields(CellOptions)}
     assert sorted(option.field for option in OPTIONS) == sorted(fields)
     for option in OPTIONS:
-        assert fields[option.field].default is (None if option.value else False)
+        unset = {True: (), False: None if option.value else False}[option.many]
+        assert fields[option.field].default == ("md" if option.field == "form" else unset)
 
 
 def test_no_flag_is_declared_twice() -> None:

@@ -1,0 +1,184 @@
+"""One run of a chat cell, from its options and its text to what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from IPython.core.formatters import format_display_data
+from IPython.core.interactiveshell import InteractiveShell
+
+from bestchat_kernel import forms, prompt
+from bestchat_kernel.asking import ask
+from bestchat_kernel.cells import CellCounter, CellKey
+from bestchat_kernel.display import Screen, captioned, counted
+from bestchat_kernel.failure import ChatFailed
+from bestchat_kernel.files import attached
+from bestchat_kernel.forms import Form, Unusable
+from bestchat_kernel.loop import LoopThread
+from bestchat_kernel.namespace import variables
+from bestchat_kernel.options import CellOptions
+from bestchat_kernel.pictures import pictures
+from bestchat_kernel.result import ChatResult
+from bestchat_kernel.screens import CellScreen, PlainScreen, QuietScreen
+from bestchat_kernel.session import ChatSession, Question
+from bestchat_server_ext.core.errors import ChatError, InvalidRequest, UnusableAnswer
+from bestchat_server_ext.core.models import RequestOptions
+
+
+class ChatCells:
+    """Runs the chat cells of one shell."""
+
+    def __init__(self, shell: InteractiveShell, loop: LoopThread, session: ChatSession) -> None:
+        """Serve a shell."""
+        self._shell = shell
+        self._loop = loop
+        self._session = session
+        self._counter = CellCounter()
+
+    def run(self, chosen: CellOptions, text: str, source: str) -> None:
+        """Ask what a cell asks.
+
+        Args:
+            chosen: its options.
+            text: its prompt.
+            source: all of it, by which it is known where the front end does not name cells.
+
+        Raises:
+            ChatError: there is no answer, and the cell is not to keep going.
+        """
+        screen = CellScreen(self._shell)
+        try:
+            value = self._value(chosen, text.strip("\n"), source, screen)
+        except ChatError as error:
+            if not chosen.keep_going:
+                raise
+            screen.note(ChatFailed(error).line)
+            value = None
+        if chosen.out is not None:
+            self._shell.user_ns[chosen.out] = value
+
+    def _value(self, chosen: CellOptions, text: str, source: str, screen: CellScreen) -> object:
+        form = self._form(chosen)
+        question = self._question(chosen, text, form, source, screen)
+        if form.read is None:
+            return self._ask(question, _reduced(screen, chosen))
+        # What is only half of a value is worth seeing while it comes, but a terminal keeps it.
+        hidden = QuietScreen(screen)
+        while_growing = screen if screen.rich and not chosen.quiet else hidden
+        value, result = self._read(question, form, form.read, while_growing, hidden)
+        if not chosen.quiet:
+            self._show(value, form, result, screen)
+        return value
+
+    def _form(self, chosen: CellOptions) -> Form:
+        if chosen.schema is None:
+            return forms.form(chosen.form)
+        if chosen.form not in {"md", "json", "table"}:
+            raise InvalidRequest(
+                f"--schema does not go with --as {chosen.form}.",
+                hint="It says what JSON or the rows of a table have to look like.",
+                field="--schema",
+            )
+        known = variables(self._shell)
+        if chosen.schema not in known:
+            raise InvalidRequest(
+                f"There is no variable {chosen.schema[:40]!r} to take a schema from.",
+                hint="Define it in a cell before this one.",
+                field="--schema",
+            )
+        name = "json" if chosen.form == "md" else chosen.form
+        return forms.form(name, known[chosen.schema])
+
+    def _question(
+        self, chosen: CellOptions, text: str, form: Form, source: str, screen: Screen
+    ) -> Question:
+        if not text.strip():
+            raise InvalidRequest("There is nothing to ask.", hint="Write a prompt below %%chat.")
+        known = variables(self._shell)
+        images = pictures(chosen.image, known)
+        files = tuple(attached(path) for path in chosen.attach)
+        prepared = prompt.prepare(text, known, self._shell.ev, raw=chosen.raw)
+        for note in prepared.notes:
+            screen.note(f"note: {note}")
+        whole = replace(prepared, attachments=(*prepared.attachments, *files))
+        return Question(
+            text=form.asked(prompt.compose(whole)),
+            cell=self._cell_key(source),
+            model=chosen.model,
+            conversation=chosen.conversation,
+            new=chosen.new,
+            attended=self._attended(),
+            images=images,
+            options=RequestOptions(
+                temperature=chosen.temperature, max_output_tokens=chosen.max_tokens
+            ),
+            system=chosen.system,
+            max_cost=chosen.max_cost,
+        )
+
+    def _ask(self, question: Question, screen: Screen) -> ChatResult:
+        return ask(self._loop, self._session, question, screen)
+
+    def _read(
+        self,
+        question: Question,
+        form: Form,
+        read: Callable[[str], object],
+        screen: Screen,
+        hidden: QuietScreen,
+    ) -> tuple[object, ChatResult]:
+        """Ask for a value, and once more if what comes is none."""
+        first = self._ask(question, screen)
+        try:
+            return read(first.text), first
+        except Unusable as error:
+            screen.note(f"note: the answer cannot be used, asking once more: {error}")
+            again = replace(
+                question, text=form.repair(str(error)), images=(), new=False, conversation=None
+            )
+        second = self._ask(replace(again, follow_up=True), screen)
+        second = replace(second, usage=first.usage + second.usage)
+        try:
+            return read(second.text), second
+        except Unusable as error:
+            hidden.reveal()
+            raise UnusableAnswer(
+                f"The answer, asked for twice, is not in the form of --as {form.name}: {error}",
+                hint="What came is shown above.",
+            ) from None
+
+    def _show(self, value: object, form: Form, result: ChatResult, screen: Screen) -> None:
+        """Show a value in the place of the answer that it was read from."""
+        caption = result.model
+        if form.name == "table":
+            data, _ = format_display_data(  # type: ignore[no-untyped-call]  # IPython's own
+                value, include={"text/html", "text/plain"}
+            )
+            html = f"{data.get('text/html', '')}\n<p><em>— {caption}</em></p>"
+            bundle = {"text/html": html, "text/plain": f"{data['text/plain']}\n\n— {caption}"}
+        elif form.name == "code":
+            bundle = captioned(f"```python\n{value}\n```", caption, plain=str(value))
+        else:
+            told = forms.shown(value)
+            bundle = captioned(f"```json\n{told}\n```", caption, plain=told)
+        screen.show(bundle, {"bestchat": {"model": result.model, "usage": counted(result.usage)}})
+        screen.end()
+
+    def _attended(self) -> bool:
+        """Whether somebody sits before the notebook: who runs one headless takes no input."""
+        kernel = getattr(self._shell, "kernel", None)
+        return bool(getattr(kernel, "_allow_stdin", True))
+
+    def _cell_key(self, source: str) -> CellKey:
+        """The front end's own id of the running cell, where it gives one."""
+        parent = self._shell.get_parent() if hasattr(self._shell, "get_parent") else None
+        metadata = (parent or {}).get("metadata") or {}
+        return metadata.get("cellId") or self._counter.key(source)
+
+
+def _reduced(screen: Screen, chosen: CellOptions) -> Screen:
+    """The screen, with only what is wanted of it."""
+    if chosen.quiet:
+        return QuietScreen(screen)
+    return PlainScreen(screen) if chosen.form == "text" else screen

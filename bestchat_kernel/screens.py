@@ -1,0 +1,98 @@
+"""Where a cell shows things: its output, a terminal, or less than that."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+
+from bestchat_kernel.display import Screen
+
+
+class CellScreen:
+    """Shows in the output of the running cell; in a terminal, prints."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        """Show in this shell."""
+        self.rich = getattr(shell, "kernel", None) is not None
+        """Whether what was shown can be replaced."""
+        self._display_id = uuid.uuid4().hex
+        self._shown = False
+        self._printed = ""
+
+    def show(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Put a bundle in the place of what was shown before."""
+        if not self.rich:
+            self._print(bundle["text/plain"])
+            return
+        display(  # type: ignore[no-untyped-call]  # IPython's own
+            bundle,
+            raw=True,
+            metadata=metadata,
+            display_id=self._display_id,
+            update=self._shown,
+        )
+        self._shown = True
+
+    def _print(self, text: str) -> None:
+        """A terminal cannot take back: print what is new, or all of it if something changed."""
+        begun = text.startswith(self._printed)
+        print(text[len(self._printed) :] if begun else f"\n{text}", end="", flush=True)  # noqa: T201
+        self._printed = text
+
+    def end(self) -> None:
+        """The answer is complete: what comes next stands below it."""
+        if not self.rich:
+            self.note("")
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer."""
+        print(text, flush=True)  # noqa: T201  stdout of the cell is where it belongs
+
+
+class PlainScreen:
+    """Shows text as it is, and not as Markdown."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Show on another screen."""
+        self._screen = screen
+
+    def show(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Show the plain text of a bundle."""
+        self._screen.show({"text/plain": bundle["text/plain"]}, metadata)
+
+    def end(self) -> None:
+        """The answer is complete."""
+        self._screen.end()
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer."""
+        self._screen.note(text)
+
+
+class QuietScreen:
+    """Shows no answer, and keeps the last one for the case that it is wanted after all."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Say on another screen what has to be said."""
+        self._screen = screen
+        self._kept: tuple[dict[str, str], dict[str, Any]] | None = None
+
+    def show(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Keep a bundle."""
+        self._kept = bundle, metadata
+
+    def end(self) -> None:
+        """Nothing was shown."""
+
+    def note(self, text: str) -> None:
+        """Say something: what concerns the user is said all the same."""
+        self._screen.note(text)
+
+    def reveal(self) -> None:
+        """Show what was kept."""
+        if self._kept is not None:
+            self._screen.show(*self._kept)
+            self._screen.end()
