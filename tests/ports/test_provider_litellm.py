@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.provider_litellm import LitellmProvider, library
@@ -50,6 +53,11 @@ pytestmark = [
 
 
 TAIL = ProviderFacts("tail", "The long tail", "litellm", litellm_names=("openai",))
+
+
+BEDROCK = next(facts for facts in open_catalog().providers() if facts.name == "bedrock")
+BEDROCK_MODEL = "converse/some-model"
+REGION = {"AWS_REGION": "eu-west-1"}
 
 
 def piece(delta: dict[str, Any], reason: str | None = None) -> bytes:
@@ -93,21 +101,25 @@ async def provider(host: Host) -> AsyncIterator[LitellmProvider]:
     await provider.close()
 
 
-def asking(prompt: str = PROMPT) -> ModelRequest:
-    return ModelRequest(ModelRef("tail", "large"), (user_message(prompt),))
+def asking(prompt: str = PROMPT, model: str = "large") -> ModelRequest:
+    return ModelRequest(ModelRef("tail", model), (user_message(prompt),))
 
 
-async def heard(provider: LitellmProvider, chunks: list[Chunk] | None = None) -> list[Chunk]:
+async def heard(
+    provider: LitellmProvider, chunks: list[Chunk] | None = None, model: str = "large"
+) -> list[Chunk]:
     chunks = [] if chunks is None else chunks
-    async for together in provider.stream(asking()):
+    async for together in provider.stream(asking(model=model)):
         chunks += together
     return chunks
 
 
-async def failure(provider: LitellmProvider, *before: Chunk) -> errors.ChatError:
+async def failure(
+    provider: LitellmProvider, *before: Chunk, model: str = "large"
+) -> errors.ChatError:
     chunks: list[Chunk] = []
     with pytest.raises(errors.ChatError) as caught:
-        await heard(provider, chunks)
+        await heard(provider, chunks, model)
     assert chunks == list(before)
     for shown in (str(caught.value), repr(caught.value), repr(caught.value.info)):
         assert KEY not in shown
@@ -216,6 +228,60 @@ async def test_refusals(
 async def test_a_refused_connection(host: Host, provider: LitellmProvider) -> None:
     await host.stop()
     assert isinstance(await failure(provider), errors.ProviderUnavailable)
+
+
+@pytest.mark.parametrize("name", ["tail", "bedrock"])
+async def test_a_host_that_cannot_be_reached(host: Host, name: str) -> None:
+    """litellm words that as if the provider had said it, here or there."""
+    facts = TAIL if name == "tail" else BEDROCK
+    await host.stop()
+    provider = made(f"{host.url}/v1", facts, **REGION)
+    error = await failure(provider, model=BEDROCK_MODEL)
+    assert type(error) is errors.ProviderUnavailable
+    assert error.info.text == f"{facts.label} cannot be reached."
+    assert "Check its URL" in error.info.hint
+    await provider.close()
+
+
+async def test_a_host_whose_name_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    provider = made("http://bedrock.invalid", BEDROCK, **REGION)
+    error = await failure(provider, model=BEDROCK_MODEL)
+    assert type(error) is errors.ProviderUnavailable
+    assert error.info.text.startswith(f"{BEDROCK.label} cannot be reached: the name of its server")
+    assert "region" in error.info.hint
+    await provider.close()
+
+
+async def test_a_certificate_that_nobody_vouches_for() -> None:
+    """No connection either; and trying again will not help."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    secured = Host(whole)
+    await secured.start(context)
+    provider = made(secured.url.replace("http:", "https:"), BEDROCK, **REGION)
+    error = await failure(provider, model=BEDROCK_MODEL)
+    assert type(error) is errors.ProviderError
+    assert error.info.text == f"The certificate of {BEDROCK.label} cannot be verified."
+    assert "SSL_CERT_FILE" in error.info.hint
+    await provider.close()
+    await secured.stop()
+
+
+async def test_what_was_met_before_an_answer_is_not_taken_for_it(
+    host: Host, provider: LitellmProvider
+) -> None:
+    """A request that is sent while the failure of another is dealt with."""
+    host.behave = lambda call: call.answer(429, b'{"error":{"message":"Slow down"}}')
+    nowhere = made("http://127.0.0.1:9/v1")
+    try:
+        await heard(nowhere)
+    except errors.ProviderUnavailable:
+        assert type(await failure(provider)) is errors.RateLimited
+    await nowhere.close()
 
 
 async def test_an_answer_that_is_cut(host: Host, provider: LitellmProvider) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from bestchat_server_ext.adapters.provider_http.address import host
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.wire.lane import Lane
+from bestchat_server_ext.core.wire.refusals import AUTHORITY_HINT
 
 if TYPE_CHECKING:
     import aiohttp
@@ -23,10 +24,6 @@ BODY_LIMIT = 64 * 1024
 """Bytes that are read of a refusal."""
 _BODY_SECONDS = 5.0
 """How long to wait for the body of a refusal."""
-_AUTHORITY_HINT = (
-    "If your network has a certificate authority of its own, set SSL_CERT_FILE to a file that "
-    "holds its certificate, before Jupyter is started."
-)
 _SERVERS_FAULT = 500
 """Statuses from here on blame the server, not the request."""
 
@@ -77,7 +74,7 @@ def failure(error: Exception, place: str) -> errors.ProviderError:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             kind, text = errors.ProviderError, f"The certificate of {place} cannot be verified."
-            hint = _AUTHORITY_HINT
+            hint = AUTHORITY_HINT
         case aiohttp.ClientSSLError():
             kind, text = errors.ProviderError, f"No secure connection to {place} could be made."
             hint = "Check whether its URL begins with http:// or https://."

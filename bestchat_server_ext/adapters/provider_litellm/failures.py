@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +13,14 @@ import msgspec
 
 from bestchat_server_ext.adapters.provider_litellm.library import missing
 from bestchat_server_ext.core import errors
-from bestchat_server_ext.core.wire.refusals import error_of
+from bestchat_server_ext.core.wire.refusals import AUTHORITY_HINT, error_of
 
 _NAMES = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception|Timeout)\s*[:-]\s*")
 """Names of classes that it puts before what a provider said."""
+_UNREACHED = frozenset({"ConnectError", "ConnectTimeout"})
+"""What the libraries beneath it raise where no connection came about."""
+_ANSWERED = "HTTPStatusError"
+"""What they raise where one did, and an answer has come over it."""
 _BROKEN = frozenset({"APIConnectionError", "MidStreamFallbackError", "RemoteProtocolError"})
 """What it raises where there is no connection, or no more."""
 _ADVICE = "This looks like a bug in LiteLLM"
@@ -31,6 +38,8 @@ def failure(error: Exception, label: str) -> errors.ChatError:
     name = type(error).__name__
     if isinstance(error, ImportError):
         return missing(error)
+    if (unreached := _unreached(error, label)) is not None:
+        return unreached
     if isinstance(error, TimeoutError) or name == "Timeout":
         return errors.ProviderUnavailable(
             f"{label} has fallen silent.", hint="It may be overloaded: try again."
@@ -54,6 +63,37 @@ def failure(error: Exception, label: str) -> errors.ChatError:
         text, status = f"content_policy: {text}", HTTPStatus.BAD_REQUEST
     body = msgspec.json.encode({"error": {"message": text}})
     return error_of(status, body, _wait(error))
+
+
+def _unreached(error: Exception, label: str) -> errors.ProviderError | None:
+    """The error if no connection came about, which litellm passes off as the provider's words."""
+    behind = list(_behind(error))
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in behind):
+        return errors.ProviderError(
+            f"The certificate of {label} cannot be verified.", hint=AUTHORITY_HINT
+        )
+    if any(isinstance(link, socket.gaierror) for link in behind):
+        return errors.ProviderUnavailable(
+            f"{label} cannot be reached: the name of its server is not known on this network.",
+            hint="Check its URL or region, and whether this machine is on the network.",
+        )
+    if any(type(link).__name__ in _UNREACHED for link in behind):
+        return errors.ProviderUnavailable(
+            f"{label} cannot be reached.",
+            hint="Check its URL, and whether this machine is on the network.",
+        )
+    return None
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those that led to it, up to an answer or to what another request met."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, errors.ChatError) or type(error).__name__ == _ANSWERED:
+            return
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
 
 
 def said(text: str) -> str:

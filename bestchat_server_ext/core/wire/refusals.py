@@ -16,6 +16,12 @@ from bestchat_server_ext.core import errors
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What reading bytes of strangers as JSON can raise; the last by nesting without end."""
 
+AUTHORITY_HINT = (
+    "If your network has a certificate authority of its own, set SSL_CERT_FILE to a file that "
+    "holds its certificate, before Jupyter is started."
+)
+"""What to do where the certificate of a provider cannot be verified."""
+
 _LONGEST_MESSAGE = 300
 _OVERFLOW = (
     "context_length",
