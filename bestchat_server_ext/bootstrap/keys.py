@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bestchat_server_ext.api.providers import ConfigureProvider, StoredProvider
@@ -16,9 +17,10 @@ from bestchat_server_ext.core.provider_settings import KeyCommand
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.ports.catalog import Catalog
 from bestchat_server_ext.ports.clock import Clock
+from bestchat_server_ext.ports.provider_configs import SITE
 from bestchat_server_ext.ports.secrets import Secrets
 from bestchat_server_ext.ports.vault import Vault
-from bestchat_server_ext.services.key_rotation import KeyRotation, KeysStatus, Rotation
+from bestchat_server_ext.services.key_rotation import KeyRotation, KeysStatus, Rotation, opens
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 
 if TYPE_CHECKING:
@@ -120,6 +122,49 @@ def look_at_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str, t
     from bestchat_server_ext.adapters.vault_aes import look
 
     return look(environ, settings.data_dir, shared=bool(settings.database_url))
+
+
+@dataclass(frozen=True)
+class StoredProviders:
+    """What is stored for providers, by their names.
+
+    Attributes:
+        usable: those that requests could be sent to with it.
+        unreadable: those with a key that does not open, and how many such keys there are.
+    """
+
+    usable: frozenset[str] = frozenset()
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+
+
+def look_at_stored(settings: Settings, environ: Mapping[str, str]) -> StoredProviders:
+    """What is stored for providers, and whether it opens; changes nothing.
+
+    A keyring is asked only where a key is stored that nothing else opens.
+
+    Raises:
+        ChatError: it cannot be looked at.
+    """
+    from bestchat_server_ext.adapters.storage_sql import maintenance
+
+    with database_libraries():
+        found = maintenance.inspect_provider_configs(database_place(settings))
+    if not found:
+        return StoredProviders()
+    vault = build_vault(settings, environ)
+
+    async def tried() -> list[bool]:
+        return [await opens(vault, config) for config in found]
+
+    pairs = list(zip(found, asyncio.run(tried()), strict=True))
+    return StoredProviders(
+        frozenset(
+            config.provider
+            for config, good in pairs
+            if good and config.speaks and (settings.allow_user_keys or config.owner == SITE)
+        ),
+        Counter(config.provider for config, good in pairs if not good),
+    )
 
 
 def keys_status(settings: Settings, environ: Mapping[str, str]) -> KeysStatus:

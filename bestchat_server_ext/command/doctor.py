@@ -20,8 +20,8 @@ def add_parser(topics: Topics) -> None:
         help="look at everything, and print a report to paste",
         description="Look at versions, configuration, database and server, and print a report to "
         "paste into a question or an issue. It holds no keys, tokens or passwords. Nothing is "
-        "changed; nobody is called but the database, Redis and the server that BESTCHAT_URL "
-        "names.",
+        "changed; nobody is called but the database, Redis, the server that BESTCHAT_URL "
+        "names, and a keyring where a stored key needs it.",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=_run)

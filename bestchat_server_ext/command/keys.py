@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bestchat_server_ext.command.terminal import Topics, complain, patiently, say
+from bestchat_server_ext.core.errors import ChatError
 
 if TYPE_CHECKING:
     from bestchat_server_ext.api.providers import ConfigureProvider, StoredProvider
@@ -205,7 +206,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def check(here: Setup) -> Iterator[Finding]:
-    """For the doctor: what keys are encrypted under."""
+    """For the doctor: what keys are encrypted under, and which of them do not open."""
     from bestchat_server_ext.bootstrap import keys
     from bestchat_server_ext.command.report import ok, warning
 
@@ -213,3 +214,18 @@ def check(here: Setup) -> Iterator[Finding]:
     yield ok(place)
     for notice in notices:
         yield warning(notice, "Set BESTCHAT_MASTER_KEYS, if that is not enough.")
+    if isinstance(here.stored, ChatError):
+        yield warning(
+            f"Stored keys were not looked at: {here.stored.info.text}", here.stored.info.hint
+        )
+        return
+    for name, count in sorted(here.stored.unreadable.items()):
+        yield warning(
+            f"{_counted(count)} for {name} cannot be read: damaged, or the master key is gone.",
+            f"Enter it again (bestchat keys set {name}), or bring the master key back: "
+            "BESTCHAT_MASTER_KEYS, the file master.key, or an unlocked keyring.",
+        )
+
+
+def _counted(count: int) -> str:
+    return "The stored key" if count == 1 else f"{count} stored keys"

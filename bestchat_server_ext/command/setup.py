@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from bestchat_server_ext.core.errors import ChatError, InvalidRequest
 
 if TYPE_CHECKING:
     from bestchat_server_ext.bootstrap.administration import DatabaseReport
+    from bestchat_server_ext.bootstrap.keys import StoredProviders
     from bestchat_server_ext.settings import Loaded
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -55,6 +57,18 @@ class Setup:
                 hint="Mend what stands below Options.",
             )
         return self.found
+
+    @cached_property
+    def stored(self) -> StoredProviders | ChatError:
+        """What is stored for providers, or why that cannot be said. The database is asked once."""
+        from bestchat_server_ext.bootstrap import keys
+
+        if installed("sqlalchemy") is None:
+            return keys.StoredProviders()
+        try:
+            return keys.look_at_stored(self.loaded.settings, self.environ)
+        except ChatError as error:
+            return error
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -168,8 +182,13 @@ def models(here: Setup) -> Iterator[Finding]:
 
     names = providers.provider_variables(here.loaded.settings)
     given = [name for name in names if here.environ.get(name)]
-    for name in names:
-        yield ok(f"{name}: {'set' if name in given else 'not set'}")
+    for name in given:
+        yield ok(f"{name}: set")
+    yield ok(f"{len(names) - len(given)} {'other ' * bool(given)}variables of providers: not set.")
+    unknown = isinstance(here.stored, ChatError)
+    stored = () if isinstance(here.stored, ChatError) else sorted(here.stored.usable)
+    if stored:
+        yield ok(f"Stored, and set up with that: {', '.join(stored)}.")
     embedded = administration.installed_models(here.loaded.settings)
     for model in embedded:
         yield ok(f"The embedded model {model} is on this machine.")
@@ -178,10 +197,11 @@ def models(here: Setup) -> Iterator[Finding]:
     if not embedded:
         yield ok("The embedded demo model is not on this machine.")
     elsewhere = here.loaded.settings.default_model or here.environ.get("BESTCHAT_URL")
-    if not given and not embedded and not elsewhere:
+    if not (given or stored or unknown or embedded or elsewhere):
         yield warning(
             "There is no model to talk to.",
-            f"Set {names[0]}, or run: bestchat models add smollm2-135m",
+            f"Set {names[0]}, or run: bestchat keys set openai; "
+            "or: bestchat models add smollm2-135m",
         )
 
 

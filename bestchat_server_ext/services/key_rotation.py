@@ -72,6 +72,21 @@ class _Sweep(msgspec.Struct):
     """Those that do not open."""
 
 
+async def opens(vault: Vault, config: ProviderConfig) -> bool:
+    """Whether the key that is stored opens; it does where none is stored.
+
+    Raises:
+        Unavailable: the place of the master keys cannot be used.
+    """
+    if config.secret is None:
+        return True
+    try:
+        await vault.open(config.secret, config.slot)
+    except KeyUnreadable:
+        return False
+    return True
+
+
 class KeyRotation:
     """Looks after master keys."""
 
@@ -90,7 +105,7 @@ class KeyRotation:
         damaged = [
             config
             async for config in self._sealed_otherwise("")
-            if config.key_id in vault.ids and not await self._opens(config)
+            if config.key_id in vault.ids and not await opens(self._vault, config)
         ]
         return KeysStatus(vault, stored, tuple(damaged))
 
@@ -146,15 +161,6 @@ class KeyRotation:
             after = batch[-1].id
             for config in batch:
                 yield config
-
-    async def _opens(self, config: ProviderConfig) -> bool:
-        if config.secret is None:
-            return True
-        try:
-            await self._vault.open(config.secret, config.slot)
-        except KeyUnreadable:
-            return False
-        return True
 
     async def _move(self, config: ProviderConfig) -> Literal["moved", "lost", "stays"]:
         if config.secret is None:

@@ -212,7 +212,37 @@ def test_the_doctor_says_how_keys_are_kept(
     assert "nonsense" not in report(environ).text()
     environ["BESTCHAT_MASTER_KEYS"] = ONE
     assert ONE[4:] not in report(environ).text()
-    assert [item.level for item in findings()] == ["ok"]
+    (data_dir / FILE_NAME).unlink()
+    place, lost = findings()
+    assert (place.level, lost.level) == ("ok", "warning")
+    assert lost.text.startswith("The stored key for openai cannot be read")
+    assert "bestchat keys set openai" in lost.todo
+
+
+def test_the_doctor_tries_to_open_what_is_stored(
+    run: Run, environ: dict[str, str], data_dir: Path
+) -> None:
+    """And changes nothing; what opens is a provider that is set up."""
+
+    def said(title: str) -> str:
+        return "\n".join(item.text for item in dict(report(environ).sections)[title])
+
+    environ["BESTCHAT_DEFAULT_MODEL"] = ""
+    assert "There is no model to talk to" in said("Models")
+    run("set", "openai", given=KEY)
+    run("set", "anthropic", given=KEY)
+    path = data_dir / "bestchat.sqlite3"
+    before = path.read_bytes(), sorted(item.name for item in data_dir.iterdir())
+    assert "Stored, and set up with that: anthropic, openai." in said("Models")
+    assert "no model to talk to" not in said("Models")
+    assert "cannot be read" not in said("Keys")
+    assert (path.read_bytes(), sorted(item.name for item in data_dir.iterdir())) == before
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE provider_configs SET sealed = x'01' WHERE provider = 'openai'")
+    assert "The stored key for openai cannot be read" in said("Keys")
+    assert "anthropic" not in said("Keys")
+    assert "set up with that: anthropic." in said("Models")
+    assert KEY not in report(environ).text()
 
 
 def test_a_key_that_is_left_behind_is_no_success(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
 from bestchat_server_ext.core.errors import NotInstalled
+from bestchat_server_ext.ports.provider_configs import ProviderConfig
 
 __all__ = [
     "DatabaseReport",
     "backup_database",
     "inspect_database",
+    "inspect_provider_configs",
     "restore_database",
     "upgrade_database",
 ]
@@ -111,6 +113,24 @@ def inspect_database(place: Path | str) -> DatabaseReport:
         from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
 
     return maintenance_postgres.inspect(place)
+
+
+def inspect_provider_configs(place: Path | str) -> tuple[ProviderConfig, ...]:
+    """What is stored for providers, of all owners, without making or changing anything.
+
+    Raises:
+        InvalidRequest: the URL is none of PostgreSQL.
+        NotInstalled: PostgreSQL's driver is not.
+        Unavailable: it cannot be read.
+    """
+    if isinstance(place, Path):
+        from bestchat_server_ext.adapters.storage_sql.maintenance_sqlite import provider_configs
+
+        return provider_configs(place)
+    with postgres_libraries():
+        from bestchat_server_ext.adapters.storage_sql import maintenance_postgres
+
+    return maintenance_postgres.provider_configs(place)
 
 
 @contextmanager

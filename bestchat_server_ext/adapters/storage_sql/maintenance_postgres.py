@@ -23,6 +23,7 @@ from sqlalchemy import Connection, text
 from bestchat_server_ext.adapters.storage_sql import file_care as care
 from bestchat_server_ext.adapters.storage_sql import file_copies as copies
 from bestchat_server_ext.adapters.storage_sql import maintenance_tokens as tokens
+from bestchat_server_ext.adapters.storage_sql import provider_configs as configs
 from bestchat_server_ext.adapters.storage_sql.address import HASTY, PATIENT, Address, parse
 from bestchat_server_ext.adapters.storage_sql.clocks import (
     clock_difference,
@@ -45,6 +46,7 @@ from bestchat_server_ext.core.errors import (
     NotInstalled,
     Unavailable,
 )
+from bestchat_server_ext.ports.provider_configs import ProviderConfig
 
 _LOCK = 0x62657374_63686174
 """The advisory lock of upgrades: `bestchat`, as a number."""
@@ -150,6 +152,25 @@ def _with_contents(connection: Connection, report: DatabaseReport) -> DatabaseRe
         return report
     count = connection.execute(text("SELECT count(*) FROM conversations")).scalar_one()
     return msgspec.structs.replace(report, integrity="ok", conversations=count)
+
+
+def provider_configs(url: str) -> tuple[ProviderConfig, ...]:
+    """See `inspect_provider_configs`. A schema that is older than they are holds none."""
+    address = parse(url)
+
+    def work(connection: Connection) -> tuple[ProviderConfig, ...]:
+        revision = revision_of(connection, address.label)
+        require_known(revision, address.label)
+        return () if revision < configs.SINCE else configs.fetch_all(connection)
+
+    async def look() -> tuple[ProviderConfig, ...]:
+        connections = PostgresConnections(address, session=HASTY)
+        try:
+            return await connections.read(work)
+        finally:
+            await connections.close()
+
+    return asyncio.run(look())
 
 
 # Copies.

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import StaticPool, create_engine
 
 from bestchat_server_ext.adapters.storage_sql import file_asides as asides
 from bestchat_server_ext.adapters.storage_sql import file_care as care
@@ -16,6 +17,8 @@ from bestchat_server_ext.adapters.storage_sql import file_copies as copies
 from bestchat_server_ext.adapters.storage_sql import file_locks as locks
 from bestchat_server_ext.adapters.storage_sql import maintenance_tokens as tokens
 from bestchat_server_ext.adapters.storage_sql import opening
+from bestchat_server_ext.adapters.storage_sql import provider_configs as configs
+from bestchat_server_ext.adapters.storage_sql.engine import core_errors, decode_json
 from bestchat_server_ext.adapters.storage_sql.file_system import FindMount, find_mount
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
 from bestchat_server_ext.adapters.storage_sql.report import DatabaseReport
@@ -27,6 +30,7 @@ from bestchat_server_ext.adapters.storage_sql.revision import (
 )
 from bestchat_server_ext.adapters.storage_sql.sqlite import is_broken, unavailable
 from bestchat_server_ext.core.errors import NotFound, Unavailable
+from bestchat_server_ext.ports.provider_configs import ProviderConfig
 
 _FOLDER = "backups"
 """Where copies lie, beside the database."""
@@ -238,3 +242,25 @@ def _too_new(report: DatabaseReport) -> tuple[str, ...]:
     except Unavailable as error:
         return (str(error),)
     return ()
+
+
+def provider_configs(path: Path) -> tuple[ProviderConfig, ...]:
+    """See `inspect_provider_configs`. A schema that is older than they are holds none."""
+    real = opening.resolved(path)
+    if not real.is_file():
+        return ()
+    with _our_errors(path), reading(real) as file:
+        revision = read_revision(file, path)
+        require_known(revision, path)
+        if revision < configs.SINCE:
+            return ()
+        engine = create_engine(
+            "sqlite://",
+            creator=lambda: file,
+            poolclass=StaticPool,
+            hide_parameters=True,
+            json_deserializer=decode_json,
+        )
+        errors = core_errors(path, lambda error: unavailable(path, error), sqlite3.Error)
+        with errors, engine.connect() as connection:
+            return configs.fetch_all(connection)

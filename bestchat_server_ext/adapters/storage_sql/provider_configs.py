@@ -30,6 +30,9 @@ from bestchat_server_ext.ports.provider_configs import ProviderConfig
 _FIRST = str(UUID(int=0))
 """Less than any id of ours."""
 
+SINCE = "0003"
+"""The revision of the schema from which on there is such a table."""
+
 _KEY = frozenset({"key_id", "sealed", "last_four"})
 """The columns that make up a key."""
 
@@ -97,6 +100,11 @@ class SqlProviderConfigs:
     async def key_ids(self) -> dict[str, int]:
         """How many keys are stored under each master key."""
         return await self._connections.read(_count)
+
+
+def fetch_all(connection: Connection) -> tuple[ProviderConfig, ...]:
+    """What is stored for all owners."""
+    return _fetch(connection, select(table).order_by(table.c.id))
 
 
 def _fetch(
