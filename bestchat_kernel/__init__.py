@@ -4,6 +4,9 @@
     verbatim    IPython's own syntax kept away from prompts
     completion  of options and mentions
     cell        one run of a chat cell
+    verbs       what %chat does
+    failures    the last cell that failed
+    inquiries   what a notebook can learn of its conversation, its models, its costs
     options     the options on a magic's line
     prompt      what is sent: mentions and {{ expressions }}
     summary     a value in few words
@@ -12,6 +15,8 @@
     forms       what an answer has to be: text, code, JSON that fits, a table
     namespace   the user's own variables
     asking      what the main thread does while an answer comes
+    replay      answers given again, so that a run can be reproduced
+    recordings  the file that holds them
     session     what a notebook talks to: its conversation, its cells, one turn at a time
     cells       which cell stands where in the conversation
     connect     the server that started this kernel, else the services in this process

@@ -13,14 +13,15 @@ from bestchat_kernel.loop import LoopThread
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.session import (
     Asked,
+    Asks,
     Began,
-    ChatSession,
     Grew,
     Progress,
     Question,
     Restarted,
     Stored,
     Told,
+    restarted,
 )
 from bestchat_kernel.stop import StopButton
 from bestchat_kernel.visible import one_line
@@ -38,7 +39,7 @@ _LEFT = "Stopped here. The server did not confirm it in time, so that the turn m
 _CUT = "cut off at the model's limit"
 
 
-def ask(loop: LoopThread, session: ChatSession, question: Question, screen: Screen) -> ChatResult:
+def ask(loop: LoopThread, session: Asks, question: Question, screen: Screen) -> ChatResult:
     """Ask, show the answer while it grows, and give it.
 
     Raises:
@@ -120,8 +121,8 @@ class _Viewer:
                 self._view.add(text)
             case Stored(text=text):
                 self._view.replace(text)
-            case Restarted(model=model, reason=reason):
-                self._screen.note(f"note: the answer begins anew, from {model}: {one_line(reason)}")
+            case Restarted():
+                self._screen.note(f"note: {restarted(progress)}")
             case Told(text=text):
                 self._screen.note(f"note: {text}")
             case Asked(execution=execution):

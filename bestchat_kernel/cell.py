@@ -21,7 +21,7 @@ from bestchat_kernel.options import CellOptions
 from bestchat_kernel.pictures import pictures
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.screens import CellScreen, PlainScreen, QuietScreen
-from bestchat_kernel.session import ChatSession, Question
+from bestchat_kernel.session import Asks, Question
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest, UnusableAnswer
 from bestchat_server_ext.core.models import RequestOptions
 
@@ -29,7 +29,7 @@ from bestchat_server_ext.core.models import RequestOptions
 class ChatCells:
     """Runs the chat cells of one shell."""
 
-    def __init__(self, shell: InteractiveShell, loop: LoopThread, session: ChatSession) -> None:
+    def __init__(self, shell: InteractiveShell, loop: LoopThread, session: Asks) -> None:
         """Serve a shell."""
         self._shell = shell
         self._loop = loop

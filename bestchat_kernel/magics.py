@@ -15,9 +15,12 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from bestchat_kernel import completion, options, verbatim
 from bestchat_kernel.cell import ChatCells
 from bestchat_kernel.failure import ChatFailed
+from bestchat_kernel.failures import Failures
 from bestchat_kernel.loop import LoopThread, at_exit, loop_thread
+from bestchat_kernel.replay import Replay
 from bestchat_kernel.session import ChatSession
-from bestchat_server_ext.core.errors import ChatError, InvalidRequest
+from bestchat_kernel.verbs import Verbs
+from bestchat_server_ext.core.errors import ChatError
 
 
 @magics_class
@@ -27,10 +30,12 @@ class ChatMagics(Magics):
     def __init__(self, shell: InteractiveShell, loop: LoopThread, session: ChatSession) -> None:
         """Serve a shell."""
         super().__init__(shell)
-        self._shell = shell
-        self._loop = loop
-        self._session = session
-        self._cells = ChatCells(shell, loop, session)
+        self.failures = Failures(shell)
+        """What `%chat fix` can be about."""
+        replay = Replay(session, os.environ)
+        cells = ChatCells(shell, loop, replay)
+        self._cells = cells
+        self._verbs = Verbs(shell, loop, session, replay, cells, self.failures)
 
     @no_var_expand
     @cell_magic("chat")  # type: ignore[arg-type]  # typed for functions, used on methods
@@ -48,17 +53,9 @@ class ChatMagics(Magics):
     @no_var_expand
     @line_magic("chat")  # type: ignore[arg-type]  # likewise
     def chat_line(self, line: str) -> None:
-        """Show how this notebook is connected."""
+        """Show how this notebook is connected; `%chat help` lists what else it does."""
         try:
-            if line.strip() not in {"", "status"}:
-                raise InvalidRequest(
-                    "%chat shows how this notebook is connected, and takes nothing but `status`.",
-                    hint="Ask with %%chat, in a cell of its own.",
-                )
-            rows = self._loop.run(self._session.status())
-            width = max(len(name) for name, _ in rows) + 2
-            for name, value in rows:
-                print(f"{name:<{width}}{value}")  # noqa: T201  likewise
+            self._verbs.run(line)
         except ChatError as error:
             raise ChatFailed(error) from None
 
@@ -74,6 +71,7 @@ def load(shell: InteractiveShell) -> None:
         session = ChatSession(os.environ)
         at_exit(session.close)
         magics = _loaded[shell] = ChatMagics(shell, loop_thread(), session)
+        shell.events.register("post_run_cell", magics.failures.heard)
     shell.register_magics(magics)
     verbatim.install(shell)
     completion.install(shell)

@@ -343,7 +343,7 @@ def _attach(text: str, namespace: Mapping[str, object], notes: list[str]) -> tup
                 unknown[name] = None
         elif not mention.decorates or not callable(namespace[name]):
             chosen[name] = namespace[name]
-    for name in [name for name, value in chosen.items() if _is_code(value)]:
+    for name in [name for name, value in chosen.items() if is_code(value)]:
         del chosen[name]
         notes.append(f"`@{name}` names code; only variables that hold data are attached.")
     notes += _unknown_notes(unknown, namespace)
@@ -388,7 +388,7 @@ def _decorates(text: str, found: re.Match[str], end: int) -> bool:
     return rest is not None and _DEFINITION.match(text, rest.end()) is not None
 
 
-def _is_code(value: object) -> bool:
+def is_code(value: object) -> bool:
     """Whether a value is a function, a class or a module. Runs none of the value's own code."""
     kind = type(value)
     if issubclass(kind, (ModuleType, type, MethodType, partial)):
@@ -403,6 +403,6 @@ def _unknown_notes(unknown: Iterable[str], namespace: Mapping[str, object]) -> I
         if number < _NOTES:
             data = [key for key in list(namespace) if not key.startswith("_")]
             likely = get_close_matches(name, data, n=2 * _NEAR_MISSES)
-            near = [key for key in likely if not _is_code(namespace[key])][:_NEAR_MISSES]
+            near = [key for key in likely if not is_code(namespace[key])][:_NEAR_MISSES]
         guess = f" Did you mean {' or '.join(f'`@{key}`' for key in near)}?" if near else ""
         yield f"`@{name}` is not a variable here and was left as text.{guess}"

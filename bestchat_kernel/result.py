@@ -21,6 +21,7 @@ class ChatResult:
         conversation_id: where it was said.
         turn_id: the turn that brought it.
         finish_reason: why the model stopped: `stop`, or `length` where its limit cut it off.
+        message_id: the message that it is, in its conversation; empty in a replay.
         code: the bodies of the fenced code blocks in it.
     """
 
@@ -30,6 +31,7 @@ class ChatResult:
     conversation_id: str
     turn_id: str
     finish_reason: str = "unknown"
+    message_id: str = ""
 
     @property
     def code(self) -> list[str]:

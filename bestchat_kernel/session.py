@@ -10,12 +10,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
 from bestchat_kernel.cells import CellKey, Cells, Place
 from bestchat_kernel.connect import Connection, connect
 from bestchat_kernel.result import ChatResult
+from bestchat_kernel.visible import one_line
 from bestchat_server_ext.api import conversations, models, providers, system, turns
 from bestchat_server_ext.api.frames import ServerFrame, Snapshot
 from bestchat_server_ext.core import events as ev
@@ -52,6 +54,7 @@ class Question:
         system: standing instructions for the conversation from now on, if any were given.
         max_cost: US dollars that the conversation may cost from now on, if that was limited.
         follow_up: whether it follows the cell's own answer, rather than taking the cell's place.
+        place: where it goes, if that was decided elsewhere.
     """
 
     text: str
@@ -65,6 +68,7 @@ class Question:
     system: str | None = None
     max_cost: str | None = None
     follow_up: bool = False
+    place: Place | None = None
 
 
 # What a sink is told.
@@ -116,6 +120,18 @@ class Told:
 
 Progress = Began | Grew | Stored | Asked | Restarted | Told
 Sink = Callable[[Progress], None]
+
+
+class Asks(Protocol):
+    """Whoever answers the questions of cells."""
+
+    async def ask(self, question: Question, sink: Sink) -> ChatResult:
+        """Answer a question, and report what happens on the way."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop what is being answered."""
+        ...
 
 
 @dataclass
@@ -201,8 +217,7 @@ class ChatSession:
                 sink(Told(text))
         conversation_id = await self._choose(question)
         cells = self._cells.setdefault(conversation_id, Cells())
-        place = cells.after(question.cell) if question.follow_up else cells.place(question.cell)
-        ticket = await self._start(conversation_id, question, place)
+        ticket = await self._start(conversation_id, question, _place(cells, question))
         asking.turn_id = ticket.turn_id
         if asking.stopped.is_set():
             await self._cancel(ticket.turn_id)
@@ -288,9 +303,19 @@ class ChatSession:
                     conversation_id,
                     turn.turn_id,
                     (last and last.finish_reason) or "unknown",
+                    last.id if last else "",
                 )
 
     # Conversations.
+
+    @property
+    def conversation_id(self) -> ConversationId | None:
+        """The conversation that is going on; none before the first question."""
+        return self._conversation_id
+
+    def renew(self) -> None:
+        """Begin a new conversation with the next question."""
+        self._conversation_id = None
 
     async def _choose(self, question: Question) -> ConversationId:
         """The conversation to speak in; it stays the kernel's own until another is chosen."""
@@ -393,6 +418,18 @@ class ChatSession:
         except ChatError as error:
             return f"{self._conversation_id} ({error.info.text})"
         return f"{found.id} ({found.title or 'untitled'})"
+
+
+def _place(cells: Cells, question: Question) -> Place:
+    """Where a question goes."""
+    if question.place is not None:
+        return question.place
+    return cells.after(question.cell) if question.follow_up else cells.place(question.cell)
+
+
+def restarted(told: Restarted) -> str:
+    """What a person is told when an answer begins anew."""
+    return f"the answer begins anew, from {told.model}: {one_line(told.reason)}"
 
 
 def _configured(settings: ConversationSettings, question: Question) -> ConversationSettings:

@@ -279,7 +279,7 @@ FAILURES = {
     "no variable": ("%%chat --out 1x\nhi", "InvalidRequest", "'1x'"),
     "nothing to ask": ("%%chat", "InvalidRequest", "nothing to ask"),
     "no body": ("%%chat\n   \n", "InvalidRequest", "nothing to ask"),
-    "arguments for the line magic": ("%chat hello", "InvalidRequest", "%%chat"),
+    "no such verb": ("%chat hello", "InvalidRequest", "%chat ask"),
     "expression": ("%%chat\n{{ 1 / 0 }}", "PromptError", "ZeroDivisionError: division by zero"),
     "provider": ("%%chat\nrefuse", "ContentRefused", "failed on purpose"),
 }

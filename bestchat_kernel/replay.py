@@ -1,0 +1,318 @@
+"""Runs that can be reproduced: answers are recorded, and given again without asking anybody.
+
+It stands between the cells and the session. A replayed answer needs no server, no key and no
+network. Which answer belongs to a question depends on all that was said before it: so every
+exchange is known by its content and by the exchange that it follows. Where a new question follows
+replayed ones, the server has never heard of these: they are told to it first, as a conversation
+that is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from bestchat_kernel.cells import NEWEST, Cells, Place
+from bestchat_kernel.recordings import Answer, Content, Recordings
+from bestchat_kernel.result import ChatResult
+from bestchat_kernel.session import (
+    Began,
+    ChatSession,
+    Progress,
+    Question,
+    Restarted,
+    Sink,
+    Stored,
+    Told,
+    restarted,
+)
+from bestchat_server_ext.api import conversations
+from bestchat_server_ext.core.conversation import Conversation, ConversationState
+from bestchat_server_ext.core.conversation_settings import ConversationSettings
+from bestchat_server_ext.core.errors import InvalidRequest, NotRecorded
+from bestchat_server_ext.core.export import to_json
+from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, TurnId
+from bestchat_server_ext.core.messages import Message, TextPart
+
+Mode = Literal["off", "auto", "only", "refresh"]
+"""`off` always asks and records nothing; `auto` replays what is recorded, else asks and records;
+`only` never asks; `refresh` always asks and records."""
+
+_MODES: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}
+
+
+def mode_named(name: str) -> Mode:
+    """The mode of that name.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    if name not in _MODES:
+        raise InvalidRequest(
+            f"There is no replay mode {name[:40]!r}.",
+            hint=f"Write one of {', '.join(_MODES)}.",
+            field="replay",
+        )
+    return _MODES[name]
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """A question and its answer, and what was said before."""
+
+    content: Content
+    answer: Answer
+    before: _Exchange | None
+
+    @property
+    def key(self) -> str:
+        return self.content.key
+
+
+class Replay:
+    """Asks, or replays, for one session."""
+
+    def __init__(self, session: ChatSession, environ: Mapping[str, str]) -> None:
+        """Stand before a session; `BESTCHAT_REPLAY` and `BESTCHAT_REPLAY_FILE` say how."""
+        self._session = session
+        self._environ = environ
+        self._mode: Mode | None = None
+        self._recordings: Recordings | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._cells = Cells()
+        self._exchanges: dict[str, _Exchange] = {}
+        self._newest: _Exchange | None = None
+        self._told: dict[str, tuple[str, MessageId]] = {}
+
+    @property
+    def mode(self) -> Mode:
+        """What is done.
+
+        Raises:
+            InvalidRequest: the environment names no mode.
+        """
+        if self._mode is None:
+            self._mode = mode_named(self._environ.get("BESTCHAT_REPLAY") or "off")
+        return self._mode
+
+    @property
+    def recordings(self) -> Recordings:
+        """Where answers are kept."""
+        if self._recordings is None:
+            named = self._environ.get("BESTCHAT_REPLAY_FILE")
+            self._recordings = Recordings(Path(named or self._usual_name()).expanduser())
+        return self._recordings
+
+    def _usual_name(self) -> str:
+        notebook = self._environ.get("JPY_SESSION_NAME", "")
+        return f"{Path(notebook).stem or 'bestchat'}.replay.json"
+
+    def switch(self, mode: Mode, file: str = "") -> None:
+        """Do something else from now on, with a conversation of its own."""
+        self._mode = mode
+        if file:
+            self._recordings = Recordings(Path(file).expanduser())
+        self._forget()
+        self._session.renew()
+
+    def renew(self) -> None:
+        """Begin a new conversation with the next question."""
+        self._newest = None
+        self._session.renew()
+
+    async def stop(self) -> None:
+        """Stop what is being asked."""
+        await self._session.stop()
+
+    async def ask(self, question: Question, sink: Sink) -> ChatResult:
+        """Ask, or replay.
+
+        Raises:
+            NotRecorded: nobody may be asked, and there is no such record.
+            ChatError: as `ChatSession.ask`.
+        """
+        if self.mode == "off":
+            return await self._session.ask(question, sink)
+        if question.conversation is not None:
+            raise InvalidRequest(
+                "A conversation from elsewhere cannot be gone on with in a replay.",
+                hint="What it holds is in no recording: leave -c out, or write %chat replay off.",
+                field="-c",
+            )
+        before = self._before(question)
+        content = content_of(question, self._session.model, before)
+        answer = await self.answer(content, lambda: self._live(question, before, sink), sink)
+        self._remember(question, _Exchange(content, answer, before))
+        return result_of(answer)
+
+    async def answer(
+        self, content: Content, ask: Callable[[], Awaitable[Answer]], sink: Sink
+    ) -> Answer:
+        """What is recorded; else what is answered, which is recorded then.
+
+        Raises:
+            NotRecorded: nobody may be asked, and there is no such record.
+        """
+        if self.mode != "refresh" and (found := self.recordings.find(content)) is not None:
+            for note in found.notes:
+                sink(Told(note))
+            sink(Began(found.model, found.label))
+            sink(Stored("\n".join(found.text)))
+            return found
+        if self.mode == "only":
+            raise NotRecorded(
+                f"This is not recorded, and nobody is asked. {self.recordings.changed(content)}",
+                hint="Record it with %chat replay auto.",
+            )
+        answer = await ask()
+        self.recordings.keep(content, answer)
+        return answer
+
+    def _before(self, question: Question) -> _Exchange | None:
+        """The exchange that a question follows."""
+        if question.new:
+            return None
+        cell = question.cell
+        place = self._cells.after(cell) if question.follow_up else self._cells.place(cell)
+        if place.root:
+            return None
+        if place == NEWEST:
+            return self._newest
+        return self._exchanges[place.parent_id] if place.parent_id else None
+
+    def _remember(self, question: Question, exchange: _Exchange) -> None:
+        self.recordings.write()
+        key = exchange.key
+        self._exchanges[key] = self._newest = exchange
+        if not question.follow_up:
+            parent = exchange.before.key if exchange.before else None
+            self._cells.asked(question.cell, f"asked {key}", parent)
+        self._cells.answered(question.cell, key)
+
+    async def _live(self, question: Question, before: _Exchange | None, sink: Sink) -> Answer:
+        """Ask, where the server has been told what was said before."""
+        if before is None:
+            question = replace(question, place=Place(root=True))
+        else:
+            if before.key not in self._told:
+                await self._tell(before)
+            conversation, message = self._told[before.key]
+            question = replace(question, conversation=conversation, place=Place(message))
+        noting = Noting(sink)
+        result = await self._session.ask(question, noting)
+        answer = noting.answer(result)
+        key = content_of(question, self._session.model, before).key
+        self._told[key] = result.conversation_id, MessageId(result.message_id)
+        return answer
+
+    async def _tell(self, last: _Exchange) -> None:
+        """Make a conversation of what was replayed."""
+        chain: list[_Exchange] = []
+        at: _Exchange | None = last
+        while at is not None:
+            chain.insert(0, at)
+            at = at.before
+        client = (await self._session.connection()).client
+        request = conversations.ImportConversation(_archive(chain))
+        imported = await client.call(conversations.import_, request)
+        state = await client.call(conversations.get, conversations.GetConversation(imported.id))
+        answers = state.branch(state.newest)[1::2]
+        for exchange, message in zip(chain, answers, strict=True):
+            self._told[exchange.key] = imported.id, message.id
+
+
+class Noting:
+    """A sink that keeps what has to be told again in a replay."""
+
+    def __init__(self, sink: Sink) -> None:
+        """Pass everything on to another sink."""
+        self._sink = sink
+        self._notes: list[str] = []
+        self._began = Began("", "")
+
+    def __call__(self, progress: Progress) -> None:
+        """Take what is reported."""
+        match progress:
+            case Told(text=text):
+                self._notes.append(text)
+            case Restarted():
+                self._notes.append(restarted(progress))
+            case Began():
+                self._began = progress
+            case _:
+                pass
+        self._sink(progress)
+
+    def answer(self, result: ChatResult) -> Answer:
+        """What was answered, as it is recorded."""
+        return Answer(
+            tuple(result.text.split("\n")),
+            result.model,
+            self._began.label if self._began.model == result.model else "",
+            result.finish_reason,
+            result.usage,
+            tuple(self._notes),
+            result.conversation_id,
+            result.turn_id,
+        )
+
+
+def content_of(question: Question, model: str | None, before: _Exchange | None) -> Content:
+    """What the answer to a question depends on."""
+    told = before.content.system if before else ""
+    return Content(
+        tuple(question.text.split("\n")),
+        before.key if before else "",
+        question.model or model or "",
+        told if question.system is None else question.system,
+        question.options,
+        tuple(hashlib.sha256(image.data).hexdigest() for image in question.images),
+    )
+
+
+def result_of(answer: Answer) -> ChatResult:
+    """A recorded answer as a cell gets it."""
+    return ChatResult(
+        "\n".join(answer.text),
+        answer.model,
+        answer.usage,
+        answer.conversation_id,
+        answer.turn_id,
+        answer.finish_reason,
+    )
+
+
+def _archive(chain: list[_Exchange]) -> str:
+    """Exchanges as an export, which a server can import."""
+    now = datetime.now(UTC)
+    messages: dict[str, Message] = {}
+    parent: MessageId | None = None
+    for exchange in chain:
+        turn = TurnId(exchange.key)
+        asked = MessageId(f"asked-{exchange.key}")
+        said = TextPart("\n".join(exchange.content.text))
+        messages[asked] = Message(asked, parent, "user", (said,), now, turn)
+        parent = MessageId(exchange.key)
+        answer = exchange.answer
+        messages[parent] = Message(
+            parent,
+            asked,
+            "assistant",
+            (TextPart("\n".join(answer.text)),),
+            now,
+            turn,
+            step=1,
+            model=answer.model,
+            usage=answer.usage,
+        )
+    settings = ConversationSettings(system_prompt=chain[-1].content.system)
+    conversation = Conversation(
+        ConversationId("replayed"), OwnerId("local"), 1, now, now, settings=settings
+    )
+    return to_json(ConversationState(conversation, messages, {}, {}), now)
