@@ -15,6 +15,10 @@
     forms       what an answer has to be: text, code, JSON that fits, a table
     namespace   the user's own variables
     asking      what the main thread does while an answer comes
+    functions   chat(), from Python
+    asker       questions that know nothing of each other
+    mapping     chat.map(): the same question about every value of a column
+    process     the one session of this process
     replay      answers given again, so that a run can be reproduced
     recordings  the file that holds them
     session     what a notebook talks to: its conversation, its cells, one turn at a time
@@ -40,8 +44,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from bestchat_kernel.functions import chat
+
+__all__ = ["chat", "load_ipython_extension", "unload_ipython_extension"]
+
 # Nothing is printed into a cell that nobody has asked for.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> object:
+    """Give `chat` to whoever asks for it, and load nothing for the others."""
+    if name != "chat":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from bestchat_kernel.functions import chat
+
+    return chat
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

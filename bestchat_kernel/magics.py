@@ -6,17 +6,16 @@ waits for the network itself.
 
 from __future__ import annotations
 
-import os
 from weakref import WeakKeyDictionary
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from bestchat_kernel import completion, options, verbatim
+from bestchat_kernel import completion, options, process, verbatim
 from bestchat_kernel.cell import ChatCells
 from bestchat_kernel.failure import ChatFailed
 from bestchat_kernel.failures import Failures
-from bestchat_kernel.loop import LoopThread, at_exit, loop_thread
+from bestchat_kernel.loop import LoopThread, loop_thread
 from bestchat_kernel.replay import Replay
 from bestchat_kernel.session import ChatSession
 from bestchat_kernel.verbs import Verbs
@@ -27,12 +26,13 @@ from bestchat_server_ext.core.errors import ChatError
 class ChatMagics(Magics):
     """The magics of one shell."""
 
-    def __init__(self, shell: InteractiveShell, loop: LoopThread, session: ChatSession) -> None:
+    def __init__(
+        self, shell: InteractiveShell, loop: LoopThread, session: ChatSession, replay: Replay
+    ) -> None:
         """Serve a shell."""
         super().__init__(shell)
         self.failures = Failures(shell)
         """What `%chat fix` can be about."""
-        replay = Replay(session, os.environ)
         cells = ChatCells(shell, loop, replay)
         self._cells = cells
         self._verbs = Verbs(shell, loop, session, replay, cells, self.failures)
@@ -68,9 +68,8 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics."""
     magics = _loaded.get(shell)
     if magics is None:
-        session = ChatSession(os.environ)
-        at_exit(session.close)
-        magics = _loaded[shell] = ChatMagics(shell, loop_thread(), session)
+        session, replay = process.session(), process.replay()
+        magics = _loaded[shell] = ChatMagics(shell, loop_thread(), session, replay)
         shell.events.register("post_run_cell", magics.failures.heard)
     shell.register_magics(magics)
     verbatim.install(shell)

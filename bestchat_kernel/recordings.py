@@ -6,10 +6,8 @@ answered. Texts are lists of lines, so that a comparison of two versions shows l
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -117,6 +115,8 @@ class Recordings:
         Raises:
             Unavailable: it cannot be written.
         """
+        import tempfile  # slow to load, and most runs write nothing
+
         if self._written:
             return
         whole = _File(ABOUT, 1, tuple(self._read().values()))
@@ -174,12 +174,16 @@ def _records(path: Path) -> tuple[Record, ...]:
 
 def _likeness(one: Content, other: Content) -> tuple[int, float]:
     """How many fields are equal, and how alike the texts are."""
+    import difflib
+
     fields = msgspec.structs.fields(Content)
     same = sum(getattr(one, it.name) == getattr(other, it.name) for it in fields)
     return same, difflib.SequenceMatcher(None, one.text, other.text).ratio()
 
 
 def _changes(before: Content, now: Content) -> list[str]:
+    import difflib
+
     told: list[str] = []
     if before.text != now.text:
         lines = difflib.ndiff(before.text, now.text)

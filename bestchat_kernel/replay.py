@@ -34,7 +34,6 @@ from bestchat_server_ext.api import conversations
 from bestchat_server_ext.core.conversation import Conversation, ConversationState
 from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import InvalidRequest, NotRecorded
-from bestchat_server_ext.core.export import to_json
 from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, TurnId
 from bestchat_server_ext.core.messages import Message, TextPart
 
@@ -290,6 +289,8 @@ def result_of(answer: Answer) -> ChatResult:
 
 def _archive(chain: list[_Exchange]) -> str:
     """Exchanges as an export, which a server can import."""
+    from bestchat_server_ext.core.export import to_json
+
     now = datetime.now(UTC)
     messages: dict[str, Message] = {}
     parent: MessageId | None = None

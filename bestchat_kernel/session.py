@@ -134,6 +134,9 @@ class Asks(Protocol):
         ...
 
 
+_LONGEST_TITLE = 300
+
+
 @dataclass
 class _Turn:
     """One turn as this cell has seen it."""
@@ -164,21 +167,29 @@ class _Asking:
 class ChatSession:
     """The conversation of one kernel."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        """Know the environment; connect at the first question."""
+    def __init__(self, environ: Mapping[str, str], first: ChatSession | None = None) -> None:
+        """Know the environment; connect at the first question.
+
+        Args:
+            environ: the environment.
+            first: the session whose door this one goes through, if it is not to open its own.
+        """
         self._environ = environ
+        self._first = first
         self._connection: Connection | None = None
         self._conversation_id: ConversationId | None = None
         self._cells: dict[ConversationId, Cells] = {}
         self._asking: list[_Asking] = []
         self._one_at_a_time = asyncio.Lock()
         self._connecting = asyncio.Lock()
-        self._announced = False
+        self._announced = first is not None
         self.model: str | None = None
         """Model reference of who answers where a question names nobody."""
 
     async def connection(self) -> Connection:
         """The door, opened at the first call."""
+        if self._first is not None:
+            return await self._first.connection()
         async with self._connecting:
             if self._connection is None:
                 self._connection = await connect(self._environ)
@@ -189,6 +200,10 @@ class ChatSession:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.client.close()
+
+    def apart(self) -> ChatSession:
+        """Another session through the same door, whose conversations are put away."""
+        return ChatSession(self._environ, first=self)
 
     # Asking.
 
@@ -211,10 +226,7 @@ class ChatSession:
         await self.connection()
         if asking.stopped.is_set():
             raise TurnCancelled("The cell was stopped before it had asked.")
-        if question.model is None and self.model is None and not self._announced:
-            self._announced = True
-            if text := await self.announcement():
-                sink(Told(text))
+        await self.announce(question, sink)
         conversation_id = await self._choose(question)
         cells = self._cells.setdefault(conversation_id, Cells())
         ticket = await self._start(conversation_id, question, _place(cells, question))
@@ -322,19 +334,25 @@ class ChatSession:
         if question.conversation is not None:
             self._conversation_id = (await self.find(question.conversation)).id
         elif question.new or self._conversation_id is None:
-            created = await self.create(_configured(ConversationSettings(), question))
+            created = await self._create(_configured(ConversationSettings(), question))
             self._conversation_id = created.id
             return created.id
         if question.system is not None or question.max_cost is not None:
             await self._configure(self._conversation_id, question)
         return self._conversation_id
 
-    async def create(self, settings: ConversationSettings, title: str = "") -> Conversation:
+    async def _create(self, settings: ConversationSettings) -> Conversation:
         """Begin a conversation that says where it comes from."""
         client = (await self.connection()).client
         label = self._environ.get("JPY_SESSION_NAME", "")
-        request = conversations.CreateConversation(title=title, label=label, settings=settings)
-        return await client.call(conversations.create, request)
+        title = "" if self._first is None else f"chat() {label}".strip()
+        request = conversations.CreateConversation(
+            title=title[:_LONGEST_TITLE], label=label, settings=settings
+        )
+        created = await client.call(conversations.create, request)
+        if self._first is not None:
+            await client.call(conversations.archive, conversations.ArchiveConversation(created.id))
+        return created
 
     async def _configure(self, conversation_id: ConversationId, question: Question) -> None:
         """Set what the question wants set, if it is not set already."""
@@ -367,6 +385,13 @@ class ChatSession:
         )
 
     # Facts.
+
+    async def announce(self, question: Question, sink: Sink) -> None:
+        """Tell once whom a question goes to, where only a key in the environment says so."""
+        if question.model is None and self.model is None and not self._announced:
+            self._announced = True
+            if text := await self.announcement():
+                sink(Told(text))
 
     async def announcement(self) -> str:
         """Which model a key in the environment leads to, and its price; empty if none does.
