@@ -190,6 +190,23 @@ def test_a_conversation_is_starred_put_away_deleted_and_brought_back(panel: Any)
     expect(item).to_have_count(1)
 
 
+def test_a_conversation_that_is_deleted_in_another_tab(panel: Any, lab: Any, page: Page) -> None:
+    panel.ask("about hippos")
+    panel.ends()
+    other = type(panel)(page.context.new_page())
+    other.open(lab.page("lab/workspaces/other"))
+    expect(other.questions).to_have_text(["about hippos"])
+    panel.button("Conversations").click()
+    item = panel.root.get_by_role("listitem").filter(has_text="about hippos")
+    item.hover()
+    item.get_by_role("button", name="Delete").click()
+    expect(other.root.get_by_role("status")).to_contain_text("This conversation was deleted.")
+    other.button("Undo").click()
+    expect(other.root.get_by_role("status")).to_have_count(0)
+    other.ask("still there?")
+    expect(other.ends()).to_contain_text("still there?")
+
+
 def test_a_message_is_pinned(panel: Any, lab: Any) -> None:
     panel.ask("Remember this.")
     panel.ends()

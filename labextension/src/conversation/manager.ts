@@ -247,17 +247,15 @@ export class ConversationManager {
     await this.refresh();
   }
 
-  /** Undo the last deletion. */
-  async undoRemove(): Promise<void> {
-    const { removed } = this.#view;
-    if (removed === null) {
-      return;
+  /** Undo the deletion of a conversation, wherever it was deleted. */
+  async undelete(id: string): Promise<void> {
+    const request = { conversation_id: id };
+    if (await this.attempt(() => this.client.call("conversations.restore", request))) {
+      if (this.#view.removed?.id === id) {
+        this.#show({ removed: null });
+      }
+      await this.refresh();
     }
-    this.#show({ removed: null });
-    await this.attempt(() =>
-      this.client.call("conversations.restore", { conversation_id: removed.id }),
-    );
-    await this.refresh();
   }
 
   /** Do something at the server; what goes wrong is shown, and this says that it did. */

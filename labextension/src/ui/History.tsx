@@ -69,7 +69,7 @@ export function History({ onOpen }: { onOpen: () => void }) {
         <Notice
           kind="info"
           text={trans.__("“%1” was deleted.", removed.title ?? "")}
-          actions={[{ label: trans.__("Undo"), run: () => manager.undoRemove() }]}
+          actions={[{ label: trans.__("Undo"), run: () => manager.undelete(removed.id) }]}
         />
       )}
       <ul className="jp-BestChat-list">

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 
 import { Banner } from "./Banner.js";
 import { Composer, type Inbox } from "./Composer.js";
+import { DeletedNotice } from "./DeletedNotice.js";
 import { Header, type Place } from "./Header.js";
 import { History } from "./History.js";
 import { MessageList } from "./MessageList.js";
@@ -39,32 +40,34 @@ export function Panel({ services, inbox }: Props) {
       <Banner />
       {place === "history" && <History onOpen={chat} />}
       {place === "settings" && <Settings />}
+      {place === "chat" &&
+        (current === null ? (
+          <Welcome
+            onAsk={(text) => {
+              inbox.put(text);
+            }}
+          />
+        ) : (
+          <MessageList key={current.id} model={current} />
+        ))}
+      {error !== null && (
+        <Notice
+          kind="error"
+          text={error.message}
+          hint={error.hint}
+          actions={[
+            {
+              label: trans.__("Dismiss"),
+              run: () => {
+                manager.forgive();
+              },
+            },
+          ]}
+        />
+      )}
       {place === "chat" && (
         <>
-          {current === null ? (
-            <Welcome
-              onAsk={(text) => {
-                inbox.put(text);
-              }}
-            />
-          ) : (
-            <MessageList key={current.id} model={current} />
-          )}
-          {error !== null && (
-            <Notice
-              kind="error"
-              text={error.message}
-              hint={error.hint}
-              actions={[
-                {
-                  label: trans.__("Dismiss"),
-                  run: () => {
-                    manager.forgive();
-                  },
-                },
-              ]}
-            />
-          )}
+          {current !== null && <DeletedNotice model={current} />}
           {current !== null && <Queue model={current} />}
           <Composer model={current} inbox={inbox} />
         </>
