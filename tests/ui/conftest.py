@@ -48,10 +48,12 @@ def model_weights() -> Path:
 class Lab:
     """A JupyterLab in a process of its own, with a home of its own."""
 
-    def __init__(self, folder: Path, port: int, *arguments: str, **environ: str) -> None:
+    def __init__(
+        self, folder: Path, port: int, *arguments: str, base_url: str = "/", **environ: str
+    ) -> None:
         """Start it on copies of the project's notebooks; `environ` goes on top of its own."""
         self.folder = folder
-        self.url = f"http://127.0.0.1:{port}/"
+        self.url = f"http://127.0.0.1:{port}{base_url}"
         self.scripts = folder / "scripts"
         self.notebooks = folder / "notebooks"
         shutil.copytree(ROOT / "notebooks", self.notebooks)
@@ -77,6 +79,7 @@ class Lab:
         self._command += [f"--port={port}", "--ServerApp.port_retries=0", "--ip=127.0.0.1"]
         self._command += [f"--IdentityProvider.token={TOKEN}"]
         self._command += [f"--ServerApp.root_dir={self.notebooks}"]
+        self._command += [f"--ServerApp.base_url={base_url}"]
         self._command += ["--LabApp.expose_app_in_browser=True", *arguments]
         self.start()
 
