@@ -58,7 +58,7 @@ class ListConversations(ApiRequest):
 
 
 class ConversationPage(msgspec.Struct, frozen=True):
-    """One page of conversations, the last changed first."""
+    """One page of conversations, the last changed first; without the messages that wait in them."""
 
     conversations: tuple[Conversation, ...]
     """The conversations."""
@@ -152,7 +152,9 @@ class SearchResult(msgspec.Struct, frozen=True):
 
 
 ExportFormat = Literal["json", "markdown", "notebook"]
+"""What a conversation can be written as."""
 ImportFormat = Literal["json", "jupyter-ai"]
+"""What a conversation can be made of."""
 
 
 class ExportConversation(ApiRequest):

@@ -17,6 +17,7 @@ from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import (
     Conflict,
     ErrorInfo,
+    LimitReached,
     NotFound,
     TurnActive,
     VersionConflict,
@@ -32,7 +33,7 @@ from bestchat_server_ext.core.ids import (
 )
 from bestchat_server_ext.core.messages import Message
 from bestchat_server_ext.core.models import RequestOptions, Usage
-from bestchat_server_ext.core.queue import QueuedMessage
+from bestchat_server_ext.core.queue import QUEUE_LIMIT, QueuedMessage
 from bestchat_server_ext.core.tools import ExecutionState, ToolExecution, ToolResult
 
 TurnState = Literal["running", "waiting", "finished", "failed", "cancelled", "interrupted"]
@@ -267,9 +268,12 @@ def apply_conversation(conversation: Conversation, event: ev.Event, at: datetime
 
     Raises:
         Conflict: it was deleted; `VersionConflict` if somebody else has changed it meanwhile.
+        LimitReached: too many messages wait.
     """
     changes: dict[str, Any] = {} if isinstance(event, ev.Quiet) else {"updated_at": at}
     match event:
+        case ev.ConversationRenamed(title=title, first=True):
+            changes["title"] = conversation.title or title
         case ev.ConversationRenamed(title=title, replaces=replaces):
             changes |= {"title": title, "version": _next_version(conversation, replaces)}
         case ev.ConversationConfigured(settings=settings, replaces=replaces):
@@ -283,12 +287,13 @@ def apply_conversation(conversation: Conversation, event: ev.Event, at: datetime
         case ev.ConversationRestored():
             changes["deleted_at"] = None
         case ev.MessageQueued(message=message):
-            _require_undeleted(conversation)
+            require_undeleted(conversation)
+            _require_place(conversation.queue, message)
             changes["queue"] = (*conversation.queue, message)
         case ev.MessageUnqueued(turn_id=turn_id):
             changes["queue"] = _without(conversation.queue, turn_id)
         case ev.TurnStarted():
-            _require_undeleted(conversation)
+            require_undeleted(conversation)
     return msgspec.structs.replace(conversation, **changes)
 
 
@@ -301,11 +306,26 @@ def _next_version(conversation: Conversation, replaces: int | None) -> int:
     return conversation.version + 1
 
 
-def _require_undeleted(conversation: Conversation) -> None:
+def require_undeleted(conversation: Conversation) -> None:
+    """Refuse a conversation that was deleted.
+
+    Raises:
+        Conflict: it was.
+    """
     if conversation.deleted_at is not None:
         raise Conflict(
             "This conversation was deleted.", hint="Restore it first, or begin another one."
         )
+
+
+def _require_place(queue: tuple[QueuedMessage, ...], message: QueuedMessage) -> None:
+    if len(queue) >= QUEUE_LIMIT:
+        raise LimitReached(
+            f"{QUEUE_LIMIT} messages wait already.",
+            hint="Wait until some of them were sent, or take one back.",
+        )
+    if any(item.request_id == message.request_id for item in queue):
+        raise Conflict("This request was received before.")
 
 
 def _without(queue: tuple[QueuedMessage, ...], turn_id: TurnId) -> tuple[QueuedMessage, ...]:

@@ -16,6 +16,12 @@ from bestchat_server_ext.core.ids import (
 )
 from bestchat_server_ext.core.messages import Message, Part, ToolCallPart
 
+MOST_STEPS = 100_000
+"""Above any step that a turn can have."""
+LONGEST_MODEL = 300
+"""Characters of a model reference."""
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+
 
 def copied(messages: Iterable[Message], into: ConversationId) -> tuple[Message, ...]:
     """The messages as they stand in another conversation, in the same order.
@@ -35,6 +41,7 @@ def copied(messages: Iterable[Message], into: ConversationId) -> tuple[Message, 
                 "follows.",
                 field="content",
             )
+        _require_sane(message)
         names[message.id] = MessageId(derived_id(into, "message", message.id))
         found.append(
             msgspec.structs.replace(
@@ -46,6 +53,17 @@ def copied(messages: Iterable[Message], into: ConversationId) -> tuple[Message, 
             )
         )
     return tuple(found)
+
+
+def _require_sane(message: Message) -> None:
+    """Files may say anything; what is stored has to fit into a row, and on a line."""
+    model = message.model or ""
+    moment = message.created_at
+    fits = 0 <= message.step <= MOST_STEPS and _FIRST_YEAR <= moment.year <= _LAST_YEAR
+    if not fits or len(model) > LONGEST_MODEL or not model.isprintable():
+        raise InvalidRequest(
+            "A message has a step, a moment or a model that cannot be.", field="content"
+        )
 
 
 def _part(part: Part, into: ConversationId) -> Part:

@@ -51,6 +51,9 @@ class ConversationRenamed(msgspec.Struct, frozen=True, tag="conversation_renamed
     """The new title."""
     replaces: int | None = None
     """The version of the conversation that was changed; none for whichever there was."""
+    first: bool = False
+    """Whether it is the title that the first message gives. It counts only where there is none, and
+    makes no new version."""
 
 
 class ConversationConfigured(msgspec.Struct, frozen=True, tag="conversation_configured"):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.ids import ExecutionId, MessageId, TurnId
 from bestchat_server_ext.core.models import FinishReason, Usage
 from bestchat_server_ext.core.tools import ToolCall, ToolResult
 
 Role = Literal["user", "assistant", "tool"]
+
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""Media types of pictures: those that the providers' formats have in common."""
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="text"):
@@ -96,3 +101,18 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     def text(self) -> str:
         """All text parts, joined; reasoning and tools are left out."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+def require_pictures(parts: Sequence[Part]) -> None:
+    """Refuse pictures of a kind that models do not look at.
+
+    Raises:
+        InvalidRequest: one of them is.
+    """
+    for number, part in enumerate(parts):
+        if isinstance(part, ImagePart) and part.media_type not in PICTURES:
+            raise InvalidRequest(
+                f"{part.media_type[:40]!r} is no kind of picture that models look at.",
+                hint=f"Send one of {', '.join(sorted(PICTURES))}.",
+                field=f"images[{number}].media_type",
+            )

@@ -10,6 +10,9 @@ from bestchat_server_ext.core.ids import RequestId, TurnId
 from bestchat_server_ext.core.messages import ImagePart
 from bestchat_server_ext.core.models import RequestOptions
 
+QUEUE_LIMIT = 20
+"""Messages that may wait in one conversation."""
+
 
 class QueuedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A user message that will be sent when the turns before it have finished."""
@@ -30,3 +33,8 @@ class QueuedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to answer."""
     attended: bool = True
     """Whether a person is there to be asked for approvals."""
+
+
+def queued_bytes(message: QueuedMessage) -> int:
+    """About how many bytes a message takes while it waits."""
+    return len(message.text.encode()) + sum(len(image.data) for image in message.images)

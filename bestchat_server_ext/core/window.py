@@ -24,6 +24,10 @@ TARGET = 0.5
 """Share of the window that is used afterwards, at most."""
 
 
+_Group = Sequence[Message]
+"""What belongs to one user message."""
+
+
 class Fit(msgspec.Struct, frozen=True):
     """What is sent of a branch."""
 
@@ -57,7 +61,7 @@ def fit(
     sent = _from(groups, start)
     before = _tokens(sent, fixed)
     if window is None or before <= TRIGGER * window:
-        return _fit(branch, groups, start, before, before, reduced=False)
+        return _chosen(branch, groups, start, before, before, reduced=False)
     scale = before / max(1, fixed + sum(map(message_tokens, sent)))
     cut = start
     after = before
@@ -65,15 +69,12 @@ def fit(
         cut += 1
         left = sum(map(message_tokens, _from(groups, cut)))
         after = round(scale * (fixed + left))
-    return _fit(branch, groups, cut, before, after, reduced=after < before)
+    return _chosen(branch, groups, cut, before, after, reduced=after < before)
 
 
-Group = Sequence[Message]
-
-
-def _fit(
+def _chosen(
     branch: Sequence[Message],
-    groups: Sequence[Group],
+    groups: Sequence[_Group],
     start: int,
     before: int,
     after: int,
@@ -104,12 +105,12 @@ def _former_start(branch: Sequence[Message], turns: Mapping[str, Turn]) -> Messa
     return None
 
 
-def _start(groups: Sequence[Group], first: MessageId | None) -> int:
+def _start(groups: Sequence[_Group], first: MessageId | None) -> int:
     known = (number for number, group in enumerate(groups) if group[0].id == first)
     return next(known, 0)
 
 
-def _from(groups: Sequence[Group], start: int) -> tuple[Message, ...]:
+def _from(groups: Sequence[_Group], start: int) -> tuple[Message, ...]:
     kept = [
         group
         for number, group in enumerate(groups)

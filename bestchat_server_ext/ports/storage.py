@@ -188,11 +188,25 @@ class Storage(Protocol):
         ...
 
     async def queues_at_rest(self, *, limit: int) -> tuple[ConversationId, ...]:
-        """Conversations of all owners in which messages wait although no turn is active."""
+        """Conversations of all owners in which messages wait although the newest turn has finished.
+
+        Those that a turn holds up which did not finish are not among them.
+        """
         ...
 
-    async def delete(self, conversation_id: ConversationId, at: datetime) -> Envelope:
+    async def delete(
+        self,
+        conversation_id: ConversationId,
+        at: datetime,
+        *,
+        deleted_before: datetime | None = None,
+    ) -> Envelope:
         """Remove a conversation and all that hangs on it; give the event that says so.
+
+        Args:
+            conversation_id: which one.
+            at: now.
+            deleted_before: remove it only if it was deleted before this moment, and not restored.
 
         Raises:
             NotFound: there is no such conversation.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from datetime import timedelta
+
+import msgspec
 
 from bestchat_server_ext.api.conversations import (
     ConversationPage,
@@ -14,7 +16,7 @@ from bestchat_server_ext.api.conversations import (
 from bestchat_server_ext.core.conversation import Conversation, ConversationState, create
 from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.cost import picodollars
-from bestchat_server_ext.core.errors import Conflict, InvalidRequest, NotFound
+from bestchat_server_ext.core.errors import ChatError, Conflict, InvalidRequest, NotFound
 from bestchat_server_ext.core.events import (
     ConversationArchived,
     ConversationConfigured,
@@ -33,9 +35,14 @@ from bestchat_server_ext.core.search import terms
 from bestchat_server_ext.ports.storage import ListFilter, Storage
 from bestchat_server_ext.services.stream import StreamService
 
+_log = logging.getLogger(__name__)
+
 MOST_FALLBACKS = 10
+"""Models that may stand in for a conversation's own."""
 LONGEST_SYSTEM_PROMPT = 100_000
+"""Characters of standing instructions."""
 PURGED_AT_ONCE = 50
+"""Conversations that are removed in one go, of those that were deleted long ago."""
 
 
 class ConversationManager:
@@ -86,7 +93,9 @@ class ConversationManager:
         page = await self._storage.list_conversations(
             owner, limit=request.limit, cursor=request.cursor, only=only
         )
-        return ConversationPage(page.items, page.cursor)
+        # Pictures that wait are for those who look into a conversation.
+        items = tuple(msgspec.structs.replace(item, queue=()) for item in page.items)
+        return ConversationPage(items, page.cursor)
 
     async def search(self, owner: OwnerId, query: str, limit: int) -> SearchResult:
         """An owner's conversations in which something is said, the last said first."""
@@ -157,9 +166,15 @@ class ConversationManager:
         before = self._stream.clock.now() - keep
         gone = 0
         for conversation_id in await self._storage.deleted_before(before, limit=PURGED_AT_ONCE):
-            with suppress(NotFound):  # another process was faster
-                await self.purge(conversation_id)
-                gone += 1
+            try:
+                await self._stream.delete(conversation_id, deleted_before=before)
+            except NotFound:
+                continue  # it was restored a moment ago, or another process was faster
+            except ChatError as error:
+                # One that cannot be removed must not keep the others.
+                _log.warning("BestChat: %s stays deleted: %s", conversation_id, error.info.code)
+                continue
+            gone += 1
         return gone
 
     async def _change(self, conversation_id: ConversationId, event: Event) -> Conversation:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Sequence
 from typing import assert_never
+
+import msgspec
 
 from bestchat_server_ext.api.conversations import (
     ExportConversation,
@@ -12,14 +15,24 @@ from bestchat_server_ext.api.conversations import (
     ImportConversation,
 )
 from bestchat_server_ext.core import export
-from bestchat_server_ext.core.conversation import Conversation, ConversationState, no_such_message
+from bestchat_server_ext.core.conversation import (
+    Conversation,
+    ConversationState,
+    create,
+    no_such_message,
+    require_undeleted,
+)
 from bestchat_server_ext.core.copying import copied
+from bestchat_server_ext.core.errors import LimitReached
 from bestchat_server_ext.core.events import ConversationCreated, Event, MessageAdded
 from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId
 from bestchat_server_ext.core.importing import from_json, from_jupyter_ai
-from bestchat_server_ext.core.messages import Message
+from bestchat_server_ext.core.messages import require_pictures
 from bestchat_server_ext.services.conversations import require_settings
 from bestchat_server_ext.services.stream import StreamService
+
+MOST_MESSAGES = 10_000
+"""Messages that a file may hold which is imported."""
 
 
 class ExchangeService:
@@ -34,8 +47,10 @@ class ExchangeService:
 
         Raises:
             NotFound: there is no such message in it.
+            Conflict: it was deleted.
         """
         state = await self._stream.state(request.conversation_id)
+        require_undeleted(state.conversation)
         leaf = _leaf(state, request.message_id)
         began = ConversationCreated(
             owner,
@@ -44,7 +59,9 @@ class ExchangeService:
             state.conversation.settings,
             state.conversation.id,
         )
-        return await self._begin(self._new_id(), began, state.branch(leaf))
+        conversation_id = self._new_id()
+        said = copied(state.branch(leaf), conversation_id)
+        return await self._begin(conversation_id, [began, *map(MessageAdded, said)])
 
     async def export(self, request: ExportConversation) -> ExportedFile:
         """Write a conversation into a file's text.
@@ -73,31 +90,50 @@ class ExchangeService:
             InvalidRequest: the text is not what it is said to be.
         """
         conversation_id = self._new_id()
-        match request.format:
-            case "json":
-                found = from_json(request.content)
-            case "jupyter-ai":
-                found = from_jupyter_ai(request.content, conversation_id)
-            case _:
-                assert_never(request.format)
-        require_settings(found.settings)
-        title = (request.title or found.title)[:300]
-        began = ConversationCreated(owner, title, settings=found.settings)
-        return await self._begin(conversation_id, began, found.messages)
+        # A large file would hold up everybody.
+        events = await asyncio.to_thread(_imported, owner, conversation_id, request)
+        return await self._begin(conversation_id, events)
 
     async def _begin(
-        self,
-        conversation_id: ConversationId,
-        began: ConversationCreated,
-        messages: Iterable[Message],
+        self, conversation_id: ConversationId, events: Sequence[Event]
     ) -> Conversation:
-        said = copied(messages, conversation_id)
-        events: list[Event] = [began, *map(MessageAdded, said)]
-        await self._stream.append(conversation_id, events)
-        return (await self._stream.state(conversation_id)).conversation
+        appended = await self._stream.append(conversation_id, events)
+        first, last = appended.envelopes[0], appended.envelopes[-1]
+        made = create(conversation_id, first).conversation
+        return msgspec.structs.replace(made, seq=last.seq, updated_at=last.at)
 
     def _new_id(self) -> ConversationId:
         return ConversationId(self._stream.clock.new_id())
+
+
+def _imported(
+    owner: OwnerId, conversation_id: ConversationId, request: ImportConversation
+) -> list[Event]:
+    """What begins a conversation that a file holds.
+
+    Raises:
+        InvalidRequest: the text is not what it is said to be.
+        LimitReached: it holds too many messages.
+    """
+    match request.format:
+        case "json":
+            found = from_json(request.content)
+        case "jupyter-ai":
+            found = from_jupyter_ai(request.content, conversation_id)
+        case _:
+            assert_never(request.format)
+    if len(found.messages) > MOST_MESSAGES:
+        raise LimitReached(
+            f"At most {MOST_MESSAGES:,} messages can be imported, not {len(found.messages):,}.",
+            hint="Leave some of them out.",
+        )
+    require_settings(found.settings)
+    for message in found.messages:
+        require_pictures(message.parts)
+    title = (request.title or found.title)[:300]
+    began = ConversationCreated(owner, title, settings=found.settings)
+    said = copied(found.messages, conversation_id)
+    return [began, *map(MessageAdded, said)]
 
 
 def _file(state: ConversationState, ending: str, media_type: str, content: str) -> ExportedFile:

@@ -53,6 +53,7 @@ class Step:
         report: stores that an attempt has failed, before the next one begins.
         fallbacks: who stands in where the conversation says so itself; none for what the
             configuration says.
+        affordable: whether a model may stand in, where there is a limit of cost; none for all.
         tried: the models that were asked.
         failures: why each of them failed, the last time.
         retries: how often the present one was asked again.
@@ -66,6 +67,7 @@ class Step:
     first_delta: Callable[[], None]
     report: Callable[[AttemptFailed], Awaitable[None]]
     fallbacks: tuple[str, ...] | None = None
+    affordable: Callable[[ModelRef], Awaitable[bool]] | None = None
     tried: list[str] = field(default_factory=list)
     failures: dict[str, ChatError] = field(default_factory=dict)
     retries: int = 0
@@ -175,7 +177,9 @@ class FailoverService:
         texts = self._fallbacks.of(cause) if own is None else own
         named = [ModelRef.parse(text) for text in texts]
         usable = await self._providers.usable(step.owner, named) if named else ()
-        return [str(ref) for ref in usable]
+        if step.affordable is None:
+            return [str(ref) for ref in usable]
+        return [str(ref) for ref in usable if await step.affordable(ref)]
 
     async def _first(self, step: Step) -> ModelRef:
         """The model that was chosen, unless it is being left alone and another one stands in."""

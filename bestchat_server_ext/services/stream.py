@@ -49,6 +49,11 @@ OPEN: AbstractAsyncContextManager[object] = nullcontext()
 """A gate that everybody may pass at any time."""
 
 
+_REMEMBERED_AT_ONCE = 50
+"""Events of one append beyond which reading all rows is cheaper: each one copies what it changes,
+and that is everything."""
+
+
 def control_topic(conversation_id: ConversationId) -> str:
     """The bus topic on which a running turn hears of approvals, of Stop, and of late readers."""
     return f"{conversation_id}:control"
@@ -98,6 +103,9 @@ class StreamService:
 
     def _remember(self, conversation_id: ConversationId, envelopes: Sequence[Envelope]) -> None:
         """Bring the state that is at hand up to date: one event costs less than all rows."""
+        if len(envelopes) > _REMEMBERED_AT_ONCE:
+            self._drop(conversation_id)
+            return
         state = self._states.get(conversation_id)
         rest = iter(envelopes)
         if envelopes and isinstance(envelopes[0].event, ConversationCreated):
@@ -123,9 +131,17 @@ class StreamService:
         if (state := self._states.pop(conversation_id, None)) is not None:
             self._messages_at_hand -= _weight(state)
 
-    async def delete(self, conversation_id: ConversationId) -> None:
-        """Remove a conversation, then tell everybody who listens."""
-        envelope = await self._storage.delete(conversation_id, self.clock.now())
+    async def delete(
+        self, conversation_id: ConversationId, *, deleted_before: datetime | None = None
+    ) -> None:
+        """Remove a conversation, then tell everybody who listens.
+
+        Raises:
+            NotFound: there is none, or it was not deleted before that moment.
+        """
+        envelope = await self._storage.delete(
+            conversation_id, self.clock.now(), deleted_before=deleted_before
+        )
         await self._cache.drop(conversation_id)
         self._drop(conversation_id)
         await self._publish(conversation_id, [envelope])

@@ -12,6 +12,7 @@ from bestchat_server_ext.core.events import ConversationRenamed
 from bestchat_server_ext.core.ids import ConversationId
 from bestchat_server_ext.core.messages import Message, TextPart
 from bestchat_server_ext.core.models import ModelRef, RequestOptions
+from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.reply import Reply, ReplyBuilder
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.services.budget import Budget
@@ -64,6 +65,8 @@ class TitleService:
                     await self._stream.append(conversation_id, [named])
         except ChatError as error:
             _log.warning("BestChat: %s got no title: %s", conversation_id, error.info.code)
+        except Exception as error:  # noqa: BLE001  the end of a task is where a bug has to be said
+            _log.error("BestChat: %s got no title: %s", conversation_id, origin(error))
 
     async def _ask(self, state: ConversationState, model: str) -> Reply:
         owner = state.conversation.owner

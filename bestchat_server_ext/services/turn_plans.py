@@ -21,9 +21,6 @@ from bestchat_server_ext.core.messages import ImagePart, Message, TextPart
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.queue import QueuedMessage
 
-PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-"""Media types of pictures: those that the providers' formats have in common."""
-
 _TITLE_LENGTH = 80
 
 
@@ -70,7 +67,6 @@ def say(
 
     Raises:
         NotFound: the message to follow is not in this conversation.
-        InvalidRequest: a picture is of a kind that models do not look at.
     """
     if parent is not None and parent not in state.messages:
         raise NotFound(
@@ -78,11 +74,10 @@ def say(
             hint="Read the conversation again.",
             field="parent_id",
         )
-    _require_pictures(said[1])
     message = _user_message(turn_id, said, parent, at)
     named: tuple[Event, ...] = ()
     if not state.conversation.title and not state.messages:
-        named = (ConversationRenamed(first_title(said[0])),)
+        named = (ConversationRenamed(first_title(said[0]), first=True),)
     started = _started(asked, turn_id, model, message.id)
     return Plan(started, (MessageAdded(message),), named)
 
@@ -117,15 +112,16 @@ def regenerate(
 
 
 def go_on(
-    state: ConversationState, asked: TurnRequest, turn_id: TurnId, model: ModelRef, turn: Turn
+    state: ConversationState, asked: TurnRequest, turn_id: TurnId, model: ModelRef, of: TurnId
 ) -> Plan:
     """The rest of a turn that broke off.
 
     Raises:
-        NotFound: the turn is one of another conversation.
+        NotFound: there is no such turn in this conversation.
         Conflict: it has not broken off.
     """
-    if turn.conversation_id != state.conversation.id:
+    turn = state.turns.get(of)
+    if turn is None:
         raise NotFound("There is no such turn in this conversation.", field="turn_id")
     if turn.active:
         raise TurnActive("This turn is still under way.")
@@ -164,16 +160,6 @@ def edited(
 def waiting_for(state: ConversationState, request_id: RequestId) -> QueuedMessage | None:
     """The message that waits and came with a request, if one does."""
     return next((it for it in state.conversation.queue if it.request_id == request_id), None)
-
-
-def _require_pictures(images: Sequence[ImagePart]) -> None:
-    for number, image in enumerate(images):
-        if image.media_type not in PICTURES:
-            raise InvalidRequest(
-                f"{image.media_type[:40]!r} is no kind of picture that models look at.",
-                hint=f"Send one of {', '.join(sorted(PICTURES))}.",
-                field=f"images[{number}].media_type",
-            )
 
 
 def _message(state: ConversationState, message_id: MessageId) -> Message:

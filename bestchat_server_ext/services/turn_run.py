@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, assert_never
 
 import msgspec
@@ -367,6 +368,7 @@ class TurnRun:
             first_delta=first_delta,
             report=self._report,
             fallbacks=state.conversation.settings.fallback_models,
+            affordable=partial(wheel.budget.affordable, state.conversation),
         )
         return await wheel.failover.answer(step)
 

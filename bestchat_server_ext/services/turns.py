@@ -34,9 +34,10 @@ from bestchat_server_ext.core.events import (
     MessageUnqueued,
 )
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, OwnerId, TurnId
+from bestchat_server_ext.core.messages import require_pictures
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.origin import origin
-from bestchat_server_ext.core.queue import QueuedMessage
+from bestchat_server_ext.core.queue import QueuedMessage, queued_bytes
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution
 from bestchat_server_ext.ports.storage import Claim, Lease
 from bestchat_server_ext.services import turn_plans as plans
@@ -57,8 +58,9 @@ LOOK_SECONDS = 0.8
 """How often storage is asked for what other processes have written into conversations that are
 followed here: whoever looks twice before it counts has it within two seconds."""
 
-QUEUE_LIMIT = 20
-"""Messages that may wait in one conversation."""
+QUEUE_BYTES = 8_000_000
+"""Bytes that the messages that wait in a conversation may have together: every change of it reads
+them."""
 QUEUES_AT_ONCE = 20
 """Conversations whose waiting messages are looked after at a time, where a process has ended
 between a turn and the next one."""
@@ -130,10 +132,14 @@ class TurnService:
             LimitReached: too many turns are under way, or messages wait.
             ChatError: whatever choosing the model raises; then nothing was stored.
         """
+        require_pictures(request.images)
         asked = await self._asked(owner, request)
         if isinstance(asked, TurnTicket):
             return asked
-        if request.queue and asked.state.active_turn is not None:
+        if asked.state.active_turn is not None:
+            # A turn that ends meanwhile would leave its answer out of this one's branch.
+            if not request.queue:
+                raise TurnActive("This conversation is busy with another turn.")
             return await self._queue(request, asked)
         parent = request.parent_id or (None if request.root else asked.state.newest)
         said = request.text, request.images
@@ -141,7 +147,7 @@ class TurnService:
             asked.state, request, asked.turn_id, asked.model, said, parent, self._now()
         )
         try:
-            return await self._begin(asked, plan)
+            return await self._begin_new(asked, plan)
         except TurnActive:
             if not request.queue:
                 raise
@@ -153,6 +159,7 @@ class TurnService:
         Raises:
             ChatError: as `start` does.
         """
+        require_pictures(request.images or ())
         asked = await self._asked(owner, request)
         if isinstance(asked, TurnTicket):
             return asked
@@ -160,7 +167,7 @@ class TurnService:
         plan = plans.say(
             asked.state, request, asked.turn_id, asked.model, said, parent, self._now()
         )
-        return await self._begin(asked, plan)
+        return await self._begin_new(asked, plan)
 
     async def regenerate(self, owner: OwnerId, request: RegenerateAnswer) -> TurnTicket:
         """Begin to answer a user message again, as a branch of its own.
@@ -173,7 +180,7 @@ class TurnService:
             return asked
         of = request.message_id
         plan = plans.regenerate(asked.state, request, asked.turn_id, asked.model, of)
-        return await self._begin(asked, plan)
+        return await self._begin_new(asked, plan)
 
     async def go_on(self, owner: OwnerId, request: ContinueTurn) -> TurnTicket:
         """Go on with a turn that broke off.
@@ -184,9 +191,8 @@ class TurnService:
         asked = await self._asked(owner, request)
         if isinstance(asked, TurnTicket):
             return asked
-        turn = asked.state.turns.get(request.turn_id) or await self.get(request.turn_id)
-        plan = plans.go_on(asked.state, request, asked.turn_id, asked.model, turn)
-        return await self._begin(asked, plan)
+        plan = plans.go_on(asked.state, request, asked.turn_id, asked.model, request.turn_id)
+        return await self._begin_new(asked, plan)
 
     async def _asked(self, owner: OwnerId, request: TurnRequest) -> _Asked | TurnTicket:
         """What a request is about; or the receipt, where it was received before."""
@@ -199,8 +205,12 @@ class TurnService:
             return self._queued_ticket(waiting, state.conversation.seq)
         named = request.model or state.conversation.settings.model
         model = await self._wheel.providers.resolve(owner, named)
-        await self._wheel.budget.require_turn(owner)
         return _Asked(owner, state, TurnId(self._wheel.stream.clock.new_id()), model)
+
+    async def _begin_new(self, asked: _Asked, plan: plans.Plan) -> TurnTicket:
+        """Begin a turn that nobody had a place for yet."""
+        async with self._wheel.budget.place(asked.owner):
+            return await self._begin(asked, plan)
 
     async def _begin(self, asked: _Asked, plan: plans.Plan) -> TurnTicket:
         """Store what begins a turn, and set it going."""
@@ -254,11 +264,6 @@ class TurnService:
     # that nobody's words go to a model that has just failed, or was stopped.
 
     async def _queue(self, request: StartTurn, asked: _Asked) -> TurnTicket:
-        if len(asked.state.conversation.queue) >= QUEUE_LIMIT:
-            raise LimitReached(
-                f"{QUEUE_LIMIT} messages wait already.",
-                hint="Wait until some of them were sent, or take one back.",
-            )
         waiting = QueuedMessage(
             asked.turn_id,
             request.request_id,
@@ -269,8 +274,20 @@ class TurnService:
             request.options,
             request.attended,
         )
-        here = request.conversation_id
-        appended = await self._wheel.stream.append(here, [MessageQueued(waiting)])
+        here, queue = request.conversation_id, asked.state.conversation.queue
+        if sum(map(queued_bytes, (*queue, waiting))) > QUEUE_BYTES:
+            raise LimitReached(
+                f"What waits in this conversation may have {QUEUE_BYTES // 10**6} MB together.",
+                hint="Wait until some of it was sent, or send smaller pictures.",
+            )
+        try:
+            appended = await self._wheel.stream.append(here, [MessageQueued(waiting)])
+        except Conflict:
+            # The same request may have come in twice at the same time.
+            again = await self._asked(asked.owner, request)
+            if isinstance(again, TurnTicket):
+                return again
+            raise
         # The turn that it waits for may have finished a moment ago.
         await self._send_next(here)
         return self._queued_ticket(waiting, appended.envelopes[0].seq)
@@ -300,13 +317,25 @@ class TurnService:
         state = await self._wheel.stream.state(conversation_id)
         if not state.conversation.queue:
             raise Conflict("No message waits in this conversation.")
-        return await self._send(state)
+        async with self._wheel.budget.place(state.conversation.owner):
+            return await self._send(state)
 
     async def _send(self, state: ConversationState) -> TurnTicket:
         waiting = state.conversation.queue[0]
         owner, model = state.conversation.owner, ModelRef.parse(waiting.model)
         asked = _Asked(owner, state, waiting.turn_id, model)
-        return await self._begin(asked, plans.send(state, waiting, self._now()))
+        try:
+            ticket = await self._begin(asked, plans.send(state, waiting, self._now()))
+        except TurnActive:
+            raise
+        except Conflict:
+            if await self._wheel.storage.find_turn(owner, waiting.request_id) is not None:
+                # Its request was answered elsewhere: it must not hold up those behind it.
+                await self.unqueue(state.conversation.id, waiting.turn_id)
+            raise
+        if ticket.turn_id != waiting.turn_id:
+            await self.unqueue(state.conversation.id, waiting.turn_id)
+        return ticket
 
     async def _send_next(self, conversation_id: ConversationId) -> None:
         """Send what waits, if the turn before it has finished and nothing else is under way."""
@@ -317,6 +346,15 @@ class TurnService:
             return
         with suppress(Conflict):  # somebody else has sent it, or something else
             await self._send(state)
+
+    async def _look_after_queue(self, conversation_id: ConversationId) -> None:
+        """Likewise; what goes wrong in one conversation is said, and harms no other."""
+        try:
+            await self._send_next(conversation_id)
+        except ChatError as error:
+            _log.warning("BestChat: messages wait in %s: %s", conversation_id, error.info.code)
+        except Exception as error:  # noqa: BLE001  see `_every`
+            _log.error("BestChat: messages wait in %s: %s", conversation_id, origin(error))
 
     def _require_open(self) -> None:
         if self._closing:
@@ -399,7 +437,7 @@ class TurnService:
                 await run.run(first)
             if run.finished:
                 self._name(run.conversation_id)
-                await self._send_next(run.conversation_id)
+                await self._look_after_queue(run.conversation_id)
         except ChatError as error:
             _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)
         except Exception as error:  # noqa: BLE001  the end of a task is where a bug has to be said
@@ -457,14 +495,14 @@ class TurnService:
         # This very process may have slept so long that its own leases have run out.
         await self._renew()
         now = self._wheel.stream.clock.now()
-        for here in await self._wheel.storage.queues_at_rest(limit=QUEUES_AT_ONCE):
-            await self._send_next(here)
         for lease in await self._wheel.storage.seize_expired(now, self._holder, now + LEASE):
             try:
                 await self._close_lost(lease)
             except ChatError as error:
                 # One that cannot be read must not keep the others from being closed.
                 _log.warning("BestChat: turn %s stays open: %s", lease.turn_id, error.info.code)
+        for here in await self._wheel.storage.queues_at_rest(limit=QUEUES_AT_ONCE):
+            await self._look_after_queue(here)
 
     async def _close_lost(self, lease: Lease) -> None:
         turn = await self._wheel.storage.turn(lease.turn_id)

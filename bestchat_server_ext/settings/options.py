@@ -262,8 +262,8 @@ class Settings(BaseModel):
         str,
         AfterValidator(_amount),
         Field(
-            description="US dollars that a conversation may cost which sets no limit of its own, "
-            "as a decimal number; no limit if unset."
+            description="US dollars that no conversation may go beyond, as a decimal number, "
+            "whatever limit it sets itself; no such limit if unset."
         ),
     ] = ""
     step_limit: Annotated[

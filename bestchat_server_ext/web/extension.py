@@ -250,8 +250,7 @@ class BestChat(ExtensionApp):
     )
     max_running_turns = AnyTrait(help="Turns that one owner may have under way.").tag(config=True)
     max_cost = AnyTrait(
-        help="US dollars that a conversation may cost which sets no limit of its own, as a decimal "
-        "number; no limit if unset."
+        help="US dollars that no conversation may go beyond; no such limit if unset."
     ).tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
     server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)

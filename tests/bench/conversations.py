@@ -1,4 +1,4 @@
-"""How long it takes to open a conversation of 2,000 messages, and to list 10,000 conversations.
+"""How long it takes to open a conversation of 2,000 messages, and to list and search 10,000.
 
 Prints figures; asserts nothing. Run with `make bench`, on an idle machine; `--short` is for CI.
 PostgreSQL is measured where one answers on this machine.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Self
@@ -23,13 +25,26 @@ from bestchat_server_ext import bootstrap
 from bestchat_server_ext.api import conversations
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.client.inprocess import InProcessClient
-from bestchat_server_ext.core.events import ConversationCreated
+from bestchat_server_ext.core.events import ConversationCreated, MessageAdded
 from bestchat_server_ext.core.ids import LOCAL_OWNER, ConversationId
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.port_suites.scene import Scene
 
 AT_ONCE = 20
 """Conversations that are begun at a time."""
+
+EACH = 4
+"""Messages in each of many conversations."""
+
+SYLLABLES = [a + b for a in "bdfghklmnprstvw" for b in "aeiou"]
+VOCABULARY = [
+    "".join(random.Random(number).choices(SYLLABLES, k=2 + number % 3)) for number in range(20_000)
+]
+SEARCHES = {
+    "a common word": VOCABULARY[1],
+    "a rare word": VOCABULARY[4711],
+    "two beginnings": f"{VOCABULARY[1][:2]} {VOCABULARY[2][:3]}",
+}
 
 
 async def long_one(application: Application, messages: int) -> ConversationId:
@@ -44,15 +59,26 @@ async def long_one(application: Application, messages: int) -> ConversationId:
     return scene.id
 
 
+def said(scene: Scene, dice: random.Random) -> list[MessageAdded]:
+    """Some messages of a few dozen words, a few of which are as common as words are."""
+    texts = (
+        " ".join(VOCABULARY[int(dice.paretovariate(0.6)) % len(VOCABULARY)] for _ in range(40))
+        for _ in range(EACH)
+    )
+    return [MessageAdded(scene.begin(text).message) for text in texts]
+
+
 async def many(application: Application, count: int) -> None:
     """So many conversations."""
+    dice = random.Random(0)
     storage, clock = application._services.storage, application._services.stream.clock
     left = iter(range(count))
 
     async def begin() -> None:
         for number in left:
             created = ConversationCreated(LOCAL_OWNER, f"Conversation {number}")
-            await storage.append(ConversationId(clock.new_id()), [created], clock.now())
+            events = [created, *said(Scene(clock), dice)]
+            await storage.append(ConversationId(clock.new_id()), events, clock.now())
 
     await asyncio.gather(*(begin() for _ in range(AT_ONCE)))
 
@@ -104,6 +130,12 @@ async def measure(where: str, environ: dict[str, str], messages: int, count: int
         f"conversations.list of {count}, {where}",
         await times(lambda: client.call(conversations.list_, page)),
     )
+    for kind, query in SEARCHES.items():
+        wanted_words = conversations.SearchConversations(query)
+        say(
+            f"conversations.search for {kind}, {where}",
+            await times(partial(client.call, conversations.search, wanted_words)),
+        )
     await client.close()
 
 

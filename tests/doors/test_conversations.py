@@ -26,14 +26,16 @@ from bestchat_server_ext.core.errors import (
     LimitReached,
     NotFound,
     TurnActive,
+    Unavailable,
     VersionConflict,
 )
+from bestchat_server_ext.core.failover import Fallbacks
 from bestchat_server_ext.core.ids import MessageId, RequestId, TurnId
 from bestchat_server_ext.core.messages import ImagePart, Message
 from bestchat_server_ext.core.models import ModelFacts, Prices, RequestOptions
+from bestchat_server_ext.core.queue import QUEUE_LIMIT
 from bestchat_server_ext.services.context import GO_ON
 from bestchat_server_ext.services.providers import ProviderEntry
-from bestchat_server_ext.services.turns import QUEUE_LIMIT
 from bestchat_server_ext.testing.clock import ManualClock
 from bestchat_server_ext.testing.script import Count, Echo, Fail, Report, Say, Wait
 
@@ -169,6 +171,7 @@ class TestTitles:
         await talk.ask(script("answer", (Echo(),)), "\n Where do swallows go? \nIn winter.")
         seen = await talk.until(ev.ConversationRenamed, count=2)
         titles = [event.title for event in seen if isinstance(event, ev.ConversationRenamed)]
+        assert (await talk.state()).conversation.version == 2  # the first title makes no version
         assert titles == ["Where do swallows go?", "Swallows"]
 
     @pytest.mark.parametrize("model", ["scripted/missing", "nobody/at-all", None])
@@ -195,6 +198,25 @@ class TestTitles:
 
 
 class TestDeleting:
+    async def test_what_is_restored_at_the_last_moment_stays(
+        self, build: Build, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        house = await build()
+        client = InProcessClient(house.application)
+        talk = await begin(client)
+        await client.call(conversations.delete, conversations.DeleteConversation(talk.id))
+        house.clock.advance(timedelta(days=8).total_seconds())
+        manager = house.application._services.conversations
+        listed = await manager._storage.deleted_before(house.clock.now(), limit=9)
+        await client.call(conversations.restore, conversations.RestoreConversation(talk.id))
+
+        async def as_it_was(*_: Any, **__: Any) -> Any:
+            return listed
+
+        monkeypatch.setattr(manager._storage, "deleted_before", as_it_was)
+        assert await manager.purge_deleted(timedelta(days=7)) == 0
+        assert (await talk.state()).conversation.deleted_at is None
+
     async def test_it_can_be_undone_for_a_while_and_then_is_gone(
         self, build: Build, begin: Begin, script: Write
     ) -> None:
@@ -230,6 +252,8 @@ class TestDeleting:
         assert (await client.call(conversations.search, search)).hits == ()
         with pytest.raises(Conflict, match="was deleted"):
             await talk.ask(model, "More.")
+        with pytest.raises(Conflict, match="was deleted"):
+            await client.call(conversations.fork, conversations.ForkConversation(talk.id))
 
     async def test_what_runs_is_stopped(
         self, open_here: Open, begin: Begin, idle: Any, script: Write
@@ -425,6 +449,72 @@ class TestQueue:
         with pytest.raises(LimitReached, match="wait already"):
             await talk.ask("scripted/echo", "One more", queue=True)
 
+    async def test_a_request_that_comes_twice_at_once_waits_once(
+        self, open_here: Open, begin: Begin, script: Write
+    ) -> None:
+        talk = await begin(InProcessClient(await open_here()))
+        await talk.ask(script("twice", (Say("So "), LATER)), "First.")
+        both = [talk.ask("scripted/echo", "Second.", queue=True) for _ in range(2)]
+        tickets = await asyncio.gather(*both)
+        assert tickets[0].turn_id == tickets[1].turn_id
+        assert len((await talk.state()).conversation.queue) == 1
+
+    async def test_a_request_that_was_answered_elsewhere_holds_nobody_up(
+        self, open_here: Open, begin: Begin, idle: Any, script: Write
+    ) -> None:
+        application = await open_here()
+        client = InProcessClient(application)
+        talk, other, model = await begin(client), await begin(client), script("e4", (Echo(),))
+        ticket = await talk.ask(script("stuck2", (Say("So "), LATER)), "First.")
+        await talk.until_text("So ")
+        request = new_request()
+        await talk.ask(model, "Second.", queue=True, request_id=request)
+        await talk.ask(model, "Third.", queue=True)
+        await other.ask(model, "Second, elsewhere.", request_id=request)
+        await other.until(ev.TurnFinished)
+        await talk.cancel(ticket.turn_id)
+        await idle(application)
+        with pytest.raises(Conflict):
+            await client.call(turns.send_queued, turns.SendQueued(talk.id))
+        await client.call(turns.send_queued, turns.SendQueued(talk.id))
+        await talk.until(ev.TurnFinished)
+        assert (await talk.answers())[-1] == "Third."
+
+    async def test_what_cannot_be_read_keeps_no_other_from_being_closed(
+        self, build: Build, begin: Begin, script: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        house = await build(clock=ManualClock())
+        talk = await begin(InProcessClient(house.application))
+        await asked_and_answered(talk, script("e5", (Echo(),)), "First.")
+        closed = []
+
+        async def at_rest(**_: Any) -> Any:
+            return (talk.id,)
+
+        async def broken(_: Any) -> Any:
+            raise Unavailable("Not readable.")
+
+        async def seize(*_: Any) -> Any:
+            closed.append(True)
+            return []
+
+        storage = house.turns._wheel.storage
+        monkeypatch.setattr(storage, "queues_at_rest", at_rest)
+        monkeypatch.setattr(storage, "seize_expired", seize)
+        monkeypatch.setattr(house.stream, "state", broken)
+        await house.turns._reap()
+        assert closed == [True]
+
+    async def test_what_waits_has_a_limit_together(
+        self, open_here: Open, begin: Begin, script: Write
+    ) -> None:
+        talk = await begin(InProcessClient(await open_here()))
+        await talk.ask(script("full2", (Say("So "), LATER)), "First.")
+        picture = ImagePart("image/png", b"x" * 5_000_000)
+        await talk.ask("scripted/echo", "One", queue=True, images=(picture,))
+        with pytest.raises(LimitReached, match="8 MB"):
+            await talk.ask("scripted/echo", "Two", queue=True, images=(picture,))
+
     async def test_what_a_process_left_waiting_is_sent_by_the_next(
         self, build: Build, begin: Begin, script: Write
     ) -> None:
@@ -501,7 +591,7 @@ class TestGoingOn:
         )
         with pytest.raises(Conflict, match="has finished"):
             await client.call(turns.continue_, request)
-        request.conversation_id = other.id
+        request.conversation_id, request.request_id = other.id, new_request()
         with pytest.raises(NotFound):
             await client.call(turns.continue_, request)
         request.turn_id = TurnId("01900000-0000-7000-8000-000000000000")
@@ -651,20 +741,35 @@ class TestLimits:
     ) -> None:
         clock = ManualClock()
         priced = known(scripts_dir, clock, prices=Prices("1000000", "1000000"))
-        limit = {"max_cost": "3.00"} if where == "configuration" else {}
+        limit = {"max_cost": "3.00" if where == "configuration" else "99"}
         house = await build(clock=clock, others=[priced], **limit)
         client = InProcessClient(house.application)
         talk = await begin(client)
-        if where == "conversation":
-            chosen = ConversationSettings(max_cost="3.00")
-            request = conversations.ConfigureConversation(talk.id, chosen)
-            await client.call(conversations.configure, request)
+        # Of the two limits the lower one counts: nobody raises the site's.
+        chosen = ConversationSettings(max_cost="3.00" if where == "conversation" else "99")
+        request = conversations.ConfigureConversation(talk.id, chosen)
+        await client.call(conversations.configure, request)
         script("dear", (Say("Two dollars."), Report(1, 1)))
         await asked_and_answered(talk, "known/dear", "One.", "Two.")
         await talk.ask("known/dear", "Three.")
         failed = (await talk.until(ev.TurnFailed))[-1]
         assert failed.error.code == "limit_reached"
         assert "has cost $4.00, and may cost $3" in failed.error.text
+
+    async def test_who_stands_in_has_a_known_price(
+        self, build: Build, begin: Begin, scripts_dir: Any, script: Write
+    ) -> None:
+        clock = ManualClock()
+        priced = known(scripts_dir, clock, prices=Prices("1", "1"))
+        free = script("free2", (Echo(),))
+        house = await build(
+            clock=clock, others=[priced], max_cost="1", fallbacks=Fallbacks(outage=(free,))
+        )
+        talk = await begin(InProcessClient(house.application))
+        script("down2", (Fail("quota_exceeded"),))
+        await talk.ask("known/down2")
+        failed = (await talk.until(ev.TurnFailed))[-1]
+        assert failed.error.code == "quota_exceeded"
 
     async def test_where_prices_are_unknown_a_limit_is_not_pretended(
         self, build: Build, begin: Begin, script: Write
@@ -685,6 +790,17 @@ class TestLimits:
             await (await begin(client)).ask(model, uuid.uuid4().hex)
         with pytest.raises(LimitReached, match="2 turns are under way"):
             await (await begin(client)).ask(model, uuid.uuid4().hex)
+
+    async def test_so_many_turns_at_once_and_no_more(
+        self, build: Build, begin: Begin, script: Write
+    ) -> None:
+        house = await build(most_turns=3)
+        client = InProcessClient(house.application)
+        model = script("onandon2", (Say("So "), LATER))
+        talks = [await begin(client) for _ in range(9)]
+        asked = [talk.ask(model, uuid.uuid4().hex) for talk in talks]
+        came = await asyncio.gather(*asked, return_exceptions=True)
+        assert 1 <= sum(not isinstance(item, LimitReached) for item in came) <= 3
 
     async def test_how_to_answer_reaches_the_model(
         self, build: Build, begin: Begin, scripts_dir: Any, script: Write

@@ -188,6 +188,7 @@ def _refuse_known_requests(
 ) -> None:
     """A request that is received twice is told apart from a second request while one is busy."""
     requests = [event.request_id for event in happened if isinstance(event, ev.TurnStarted)]
+    requests += [it.message.request_id for it in happened if isinstance(it, ev.MessageQueued)]
     if not requests:
         return
     if connection.execute(_KNOWN_REQUESTS, {"owner": owner, "requests": requests}).first():
@@ -208,6 +209,7 @@ class _Change:
     ) -> None:
         self._before = conversation
         self._conversation = conversation
+        self._titles_changed = False
         self._turns = leased
         self._executions = executions
         self._messages: list[rows.Values] = []
@@ -228,6 +230,8 @@ class _Change:
             case ev.MessageAdded(message):
                 here = self._conversation.id
                 self._messages.append(rows.message_values(here, message, envelope.seq))
+            case ev.ConversationCreated() | ev.ConversationRenamed():
+                self._titles_changed = True
             case ev.MessagePinned():
                 self._pins.append(event)
             case ev.TurnStarted():
@@ -296,7 +300,9 @@ class _Change:
             connection.execute(_ADD_MESSAGES, self._messages)
         for event in self._pins:
             _pin(connection, here, event)
-        search.index(connection, here, [envelope.event for envelope in envelopes])
+        said = [it.event.message for it in envelopes if isinstance(it.event, ev.MessageAdded)]
+        title = self._conversation.title if self._titles_changed else None
+        search.index(connection, here, title, said)
         self._write_turns(connection)
         self._write_executions(connection)
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
-    exists,
     func,
     literal,
     select,
@@ -176,11 +175,20 @@ def deleted_before(
 
 
 def queues_at_rest(connection: Connection, limit: int) -> tuple[ConversationId, ...]:
-    """Conversations in which messages wait although no turn is active."""
-    here = turns.c.conversation_id == conversations.c.id
-    active = exists().where(here, turns.c.state.in_(sorted(ACTIVE)))
+    """Conversations in which messages wait although the turn before them has finished."""
+    newest = (
+        select(turns.c.state)
+        .where(turns.c.conversation_id == conversations.c.id)
+        .order_by(turns.c.created_seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     waiting = conversations.c.queue.is_not(None), conversations.c.deleted_at.is_(None)
-    query = select(conversations.c.id).where(*waiting, ~active).order_by(conversations.c.id)
+    query = (
+        select(conversations.c.id)
+        .where(*waiting, newest == "finished")
+        .order_by(conversations.c.id)
+    )
     return tuple(map(ConversationId, connection.execute(query.limit(limit)).scalars()))
 
 

@@ -71,10 +71,16 @@ class SqlStorage:
             append, conversation_id, events, at, lease=lease, claim=claim
         )
 
-    async def delete(self, conversation_id: ConversationId, at: datetime) -> Envelope:
+    async def delete(
+        self,
+        conversation_id: ConversationId,
+        at: datetime,
+        *,
+        deleted_before: datetime | None = None,
+    ) -> Envelope:
         """Remove a conversation; all that hangs on it goes by cascade."""
         queries.require_id(conversation_id, "conversation")
-        seq = await self._connections.write(_delete, conversation_id)
+        seq = await self._connections.write(_delete, conversation_id, deleted_before)
         return Envelope(conversation_id, seq + 1, at, ConversationDeleted())
 
     async def renew(self, texts: Sequence[PartialText], until: datetime) -> tuple[TurnId, ...]:
@@ -190,9 +196,13 @@ class SqlStorage:
         return await self._connections.read(queries.partial, turn_id)
 
 
-def _delete(connection: Connection, conversation_id: ConversationId) -> int:
+def _delete(
+    connection: Connection, conversation_id: ConversationId, before: datetime | None
+) -> int:
     """Delete a conversation; give the number of its newest event."""
     query = delete(conversations).where(conversations.c.id == conversation_id)
+    if before is not None:
+        query = query.where(conversations.c.deleted_at < before)
     result = connection.execute(query.returning(conversations.c.seq))
     seq: int | None = result.scalar_one_or_none()
     return queries.required(seq, "conversation")

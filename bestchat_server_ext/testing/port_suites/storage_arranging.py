@@ -188,9 +188,15 @@ class ArrangingSuite:
         begun = scene.begin()
         await storage.append(scene.id, begun.events, clock.now())
         first = QueuedMessage(TurnId(clock.new_id()), RequestId("r"), "Wait 👋", "a/b", clock.now())
-        second = msgspec.structs.replace(first, turn_id=TurnId(clock.new_id()))
+        second = msgspec.structs.replace(
+            first, turn_id=TurnId(clock.new_id()), request_id=RequestId("other")
+        )
         queued = [ev.MessageQueued(first), ev.MessageQueued(second)]
         await storage.append(scene.id, queued, clock.now())
+        held_up = await self.make(storage, clock, ev.MessageQueued(first))
+        stopped = held_up.begin()
+        failed = [*stopped.events, ev.TurnCancelled(stopped.turn_id)]
+        await storage.append(held_up.id, failed, clock.now())
         assert await storage.queues_at_rest(limit=9) == ()
         await storage.append(scene.id, [ev.TurnFinished(begun.turn_id)], clock.now())
         assert await storage.queues_at_rest(limit=9) == (scene.id,)

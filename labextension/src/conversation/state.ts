@@ -76,7 +76,9 @@ function applyToConversation(
   const queue = conversation.queue ?? [];
   switch (event.type) {
     case "conversation_renamed":
-      return { ...conversation, version, title: event.title };
+      return event.first === true
+        ? { ...conversation, title: conversation.title || event.title }
+        : { ...conversation, version, title: event.title };
     case "conversation_configured":
       return { ...conversation, version, settings: event.settings };
     case "conversation_starred":

@@ -151,6 +151,21 @@ def test_copies_have_names_of_their_own_and_hang_together() -> None:
     assert part.execution_id != HERE
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": 2**63},
+        {"step": -1},
+        {"created_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"model": "x" * 301},
+        {"model": "a/b\nc"},
+    ],
+)
+def test_what_fits_no_row_is_not_copied(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be"):
+        copied([msgspec.structs.replace(TALK[0], **changes)], HERE)
+
+
 @pytest.mark.parametrize("order", [(1, 0), (0, 0), (1,)])
 def test_what_is_no_tree_is_not_copied(order: tuple[int, ...]) -> None:
     with pytest.raises(InvalidRequest, match="hang together"):

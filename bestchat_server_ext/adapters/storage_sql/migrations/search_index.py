@@ -6,18 +6,21 @@ apart from tables, columns and indexes that `tables` describes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from bestchat_server_ext.core.search import words
+
 _BATCH = 500
 
 _SQLITE = (
     """CREATE VIRTUAL TABLE search_words USING fts5(
-        text, content='search_texts', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
+        text, content='search_texts', content_rowid='id', prefix='2 3 4',
+        tokenize='unicode61 remove_diacritics 2'
     )""",
     """CREATE TRIGGER search_words_insert AFTER INSERT ON search_texts BEGIN
         INSERT INTO search_words(rowid, text) VALUES (new.id, new.text);
@@ -31,8 +34,7 @@ _SQLITE = (
     END""",
 )
 _POSTGRES = (
-    """ALTER TABLE search_texts ADD COLUMN search_words tsvector
-        GENERATED ALWAYS AS (to_tsvector('simple', text)) STORED""",
+    "ALTER TABLE search_texts ADD COLUMN search_words tsvector",
     "CREATE INDEX search_words_index ON search_texts USING gin (search_words)",
 )
 
@@ -45,19 +47,32 @@ def create(connection: sa.Connection) -> None:
 
 def fill(connection: sa.Connection) -> None:
     """Make everything that was said before there was an index findable."""
-    insert = sa.text(
-        "INSERT INTO search_texts (conversation_id, message_id, text) VALUES (:here, :key, :text)"
-    )
     titles = sa.text("SELECT id, title FROM conversations WHERE title <> '' ORDER BY updated_at")
     said = sa.text(
         "SELECT conversation_id, id, parts FROM messages WHERE role <> 'tool' ORDER BY created_at"
     )
     for batch in _batches(connection.execute(titles)):
-        connection.execute(insert, [{"here": row[0], "key": None, "text": row[1]} for row in batch])
+        _insert(connection, [(row[0], None, row[1]) for row in batch])
     for batch in _batches(connection.execute(said)):
-        texts = [{"here": row[0], "key": row[1], "text": _text(row[2])} for row in batch]
-        if texts := [values for values in texts if values["text"]]:
-            connection.execute(insert, texts)
+        _insert(connection, [(row[0], row[1], _text(row[2])) for row in batch])
+
+
+def _insert(connection: sa.Connection, found: Sequence[tuple[Any, Any, str]]) -> None:
+    columns, values = "conversation_id, message_id, text", ":here, :key, :text"
+    postgres = connection.dialect.name == "postgresql"
+    if postgres:
+        columns, values = f"{columns}, search_words", f"{values}, array_to_tsvector(:cut)"
+    insert = sa.text(f"INSERT INTO search_texts ({columns}) VALUES ({values})")  # noqa: S608
+    if postgres:
+        insert = insert.bindparams(sa.bindparam("cut", type_=sa.ARRAY(sa.Text)))
+    rows = [
+        {"here": here, "key": key, "text": text}
+        | ({"cut": sorted(set(words(text)))} if postgres else {})
+        for here, key, text in found
+        if text
+    ]
+    if rows:
+        connection.execute(insert, rows)
 
 
 def _batches(result: Iterable[Any]) -> Iterator[list[Any]]:
