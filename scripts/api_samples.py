@@ -179,6 +179,8 @@ WAITS = QueuedMessage(
 
 STORY: tuple[ev.Event, ...] = (
     ev.ConversationCreated(LOCAL_OWNER, label="reports/sales.ipynb"),
+    ev.ConversationRenamed("How did sales go?", first=True),
+    ev.ConversationRenamed("Not this", first=True),
     ev.ConversationRenamed("Sales of the autumn"),
     *_asked(DONE, "How did sales go?", None),
     ev.MessageAdded(TOOL_REQUEST),
@@ -205,7 +207,9 @@ STORY: tuple[ev.Event, ...] = (
     ev.TurnCancelled(STOPPED),
     *_asked(LOST, "Go on.", CUT.id),
     ev.MessageQueued(WAITS),
-    ev.MessageQueued(msgspec.structs.replace(WAITS, turn_id=TurnId(_id(61)))),
+    ev.MessageQueued(
+        msgspec.structs.replace(WAITS, turn_id=TurnId(_id(61)), request_id=RequestId("cell-61"))
+    ),
     ev.RequestReduced(LOST, 1, _question(STOPPED), 7, 9_000, 4_200, 10_000),
     ev.TurnInterrupted(LOST),
     ev.MessageUnqueued(WAITS.turn_id),

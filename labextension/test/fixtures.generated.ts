@@ -16,9 +16,9 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
     "conversation": {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 51,
+      "seq": 53,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:42Z",
+      "updated_at": "2026-11-23T09:30:44Z",
       "title": "Sales of the autumn",
       "label": "reports/sales.ipynb",
       "version": 3,
@@ -34,7 +34,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
       "queue": [
         {
           "turn_id": "01a207be-9808-7000-8000-00000000003d",
-          "request_id": "cell-60",
+          "request_id": "cell-61",
           "text": "And in winter?",
           "model": "openai/gpt-5-mini",
           "queued_at": "2026-11-23T09:30:40Z",
@@ -220,7 +220,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "cell-000a",
         "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:04Z",
+        "started_at": "2026-11-23T09:30:06Z",
         "state": "finished",
         "step": 2,
         "usage": {
@@ -229,7 +229,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "cached_tokens": 512,
           "reasoning_tokens": 20
         },
-        "ended_at": "2026-11-23T09:30:20Z",
+        "ended_at": "2026-11-23T09:30:22Z",
         "options": {}
       },
       "01a207bd-f7e0-7000-8000-000000000014": {
@@ -238,7 +238,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "cell-0014",
         "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:22Z",
+        "started_at": "2026-11-23T09:30:24Z",
         "state": "failed",
         "step": 1,
         "error": {
@@ -248,7 +248,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "hint": "Try again later.",
           "retry_after": 12.5
         },
-        "ended_at": "2026-11-23T09:30:25Z",
+        "ended_at": "2026-11-23T09:30:27Z",
         "fallback": "anthropic/claude-sonnet-5",
         "options": {}
       },
@@ -258,12 +258,12 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "cell-001e",
         "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:27Z",
+        "started_at": "2026-11-23T09:30:29Z",
         "state": "cancelled",
         "step": 1,
         "cancelling": true,
         "usage": {},
-        "ended_at": "2026-11-23T09:30:31Z",
+        "ended_at": "2026-11-23T09:30:33Z",
         "options": {}
       },
       "01a207be-4600-7000-8000-000000000028": {
@@ -272,10 +272,10 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "cell-0028",
         "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:33Z",
+        "started_at": "2026-11-23T09:30:35Z",
         "state": "interrupted",
         "step": 1,
-        "ended_at": "2026-11-23T09:30:38Z",
+        "ended_at": "2026-11-23T09:30:40Z",
         "options": {},
         "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
       },
@@ -285,7 +285,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
         "request_id": "on-1",
         "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:40Z",
+        "started_at": "2026-11-23T09:30:42Z",
         "state": "failed",
         "step": 1,
         "error": {
@@ -295,7 +295,7 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           "hint": "Try again later.",
           "retry_after": 12.5
         },
-        "ended_at": "2026-11-23T09:30:42Z",
+        "ended_at": "2026-11-23T09:30:44Z",
         "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
         "options": {}
       }
@@ -372,16 +372,43 @@ export const conversationRenamed1: components["schemas"]["Envelope"] = {
   "at": "2026-11-23T09:30:02Z",
   "event": {
     "type": "conversation_renamed",
+    "title": "How did sales go?",
+    "replaces": null,
+    "first": true
+  }
+};
+
+export const conversationRenamed2: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 3,
+  "at": "2026-11-23T09:30:03Z",
+  "event": {
+    "type": "conversation_renamed",
+    "title": "Not this",
+    "replaces": null,
+    "first": true
+  }
+};
+
+export const conversationRenamed3: components["schemas"]["Envelope"] = {
+  "type": "event",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "seq": 4,
+  "at": "2026-11-23T09:30:04Z",
+  "event": {
+    "type": "conversation_renamed",
     "title": "Sales of the autumn",
-    "replaces": null
+    "replaces": null,
+    "first": false
   }
 };
 
 export const messageAdded1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 3,
-  "at": "2026-11-23T09:30:03Z",
+  "seq": 5,
+  "at": "2026-11-23T09:30:05Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -403,8 +430,8 @@ export const messageAdded1: components["schemas"]["Envelope"] = {
 export const turnStarted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 4,
-  "at": "2026-11-23T09:30:04Z",
+  "seq": 6,
+  "at": "2026-11-23T09:30:06Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
@@ -420,8 +447,8 @@ export const turnStarted1: components["schemas"]["Envelope"] = {
 export const stepStarted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 5,
-  "at": "2026-11-23T09:30:05Z",
+  "seq": 7,
+  "at": "2026-11-23T09:30:07Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
@@ -434,8 +461,8 @@ export const stepStarted1: components["schemas"]["Envelope"] = {
 export const messageAdded2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 6,
-  "at": "2026-11-23T09:30:06Z",
+  "seq": 8,
+  "at": "2026-11-23T09:30:08Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -488,8 +515,8 @@ export const messageAdded2: components["schemas"]["Envelope"] = {
 export const toolProposed1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 7,
-  "at": "2026-11-23T09:30:07Z",
+  "seq": 9,
+  "at": "2026-11-23T09:30:09Z",
   "event": {
     "type": "tool_proposed",
     "execution": {
@@ -511,8 +538,8 @@ export const toolProposed1: components["schemas"]["Envelope"] = {
 export const toolProposed2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 8,
-  "at": "2026-11-23T09:30:08Z",
+  "seq": 10,
+  "at": "2026-11-23T09:30:10Z",
   "event": {
     "type": "tool_proposed",
     "execution": {
@@ -536,8 +563,8 @@ export const toolProposed2: components["schemas"]["Envelope"] = {
 export const approvalRequested1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 9,
-  "at": "2026-11-23T09:30:09Z",
+  "seq": 11,
+  "at": "2026-11-23T09:30:11Z",
   "event": {
     "type": "approval_requested",
     "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
@@ -547,8 +574,8 @@ export const approvalRequested1: components["schemas"]["Envelope"] = {
 export const approvalRequested2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 10,
-  "at": "2026-11-23T09:30:10Z",
+  "seq": 12,
+  "at": "2026-11-23T09:30:12Z",
   "event": {
     "type": "approval_requested",
     "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139"
@@ -558,8 +585,8 @@ export const approvalRequested2: components["schemas"]["Envelope"] = {
 export const turnWaiting1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 11,
-  "at": "2026-11-23T09:30:11Z",
+  "seq": 13,
+  "at": "2026-11-23T09:30:13Z",
   "event": {
     "type": "turn_waiting",
     "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
@@ -569,8 +596,8 @@ export const turnWaiting1: components["schemas"]["Envelope"] = {
 export const approvalAnswered1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 12,
-  "at": "2026-11-23T09:30:12Z",
+  "seq": 14,
+  "at": "2026-11-23T09:30:14Z",
   "event": {
     "type": "approval_answered",
     "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
@@ -584,8 +611,8 @@ export const approvalAnswered1: components["schemas"]["Envelope"] = {
 export const approvalAnswered2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 13,
-  "at": "2026-11-23T09:30:13Z",
+  "seq": 15,
+  "at": "2026-11-23T09:30:15Z",
   "event": {
     "type": "approval_answered",
     "execution_id": "01a207bd-d0d0-7d46-b17b-9c2ba9172139",
@@ -599,8 +626,8 @@ export const approvalAnswered2: components["schemas"]["Envelope"] = {
 export const turnResumed1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 14,
-  "at": "2026-11-23T09:30:14Z",
+  "seq": 16,
+  "at": "2026-11-23T09:30:16Z",
   "event": {
     "type": "turn_resumed",
     "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
@@ -610,8 +637,8 @@ export const turnResumed1: components["schemas"]["Envelope"] = {
 export const toolStarted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 15,
-  "at": "2026-11-23T09:30:15Z",
+  "seq": 17,
+  "at": "2026-11-23T09:30:17Z",
   "event": {
     "type": "tool_started",
     "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898"
@@ -621,8 +648,8 @@ export const toolStarted1: components["schemas"]["Envelope"] = {
 export const toolFinished1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 16,
-  "at": "2026-11-23T09:30:16Z",
+  "seq": 18,
+  "at": "2026-11-23T09:30:18Z",
   "event": {
     "type": "tool_finished",
     "execution_id": "01a207bd-d0d0-7ac8-97a3-e5838960c898",
@@ -636,8 +663,8 @@ export const toolFinished1: components["schemas"]["Envelope"] = {
 export const messageAdded3: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 17,
-  "at": "2026-11-23T09:30:17Z",
+  "seq": 19,
+  "at": "2026-11-23T09:30:19Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -673,8 +700,8 @@ export const messageAdded3: components["schemas"]["Envelope"] = {
 export const stepStarted2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 18,
-  "at": "2026-11-23T09:30:18Z",
+  "seq": 20,
+  "at": "2026-11-23T09:30:20Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
@@ -687,8 +714,8 @@ export const stepStarted2: components["schemas"]["Envelope"] = {
 export const messageAdded4: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 19,
-  "at": "2026-11-23T09:30:19Z",
+  "seq": 21,
+  "at": "2026-11-23T09:30:21Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -717,8 +744,8 @@ export const messageAdded4: components["schemas"]["Envelope"] = {
 export const turnFinished1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 20,
-  "at": "2026-11-23T09:30:20Z",
+  "seq": 22,
+  "at": "2026-11-23T09:30:22Z",
   "event": {
     "type": "turn_finished",
     "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
@@ -728,8 +755,8 @@ export const turnFinished1: components["schemas"]["Envelope"] = {
 export const messageAdded5: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 21,
-  "at": "2026-11-23T09:30:21Z",
+  "seq": 23,
+  "at": "2026-11-23T09:30:23Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -751,8 +778,8 @@ export const messageAdded5: components["schemas"]["Envelope"] = {
 export const turnStarted2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 22,
-  "at": "2026-11-23T09:30:22Z",
+  "seq": 24,
+  "at": "2026-11-23T09:30:24Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -768,8 +795,8 @@ export const turnStarted2: components["schemas"]["Envelope"] = {
 export const stepStarted3: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 23,
-  "at": "2026-11-23T09:30:23Z",
+  "seq": 25,
+  "at": "2026-11-23T09:30:25Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -782,8 +809,8 @@ export const stepStarted3: components["schemas"]["Envelope"] = {
 export const attemptFailed1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 24,
-  "at": "2026-11-23T09:30:24Z",
+  "seq": 26,
+  "at": "2026-11-23T09:30:26Z",
   "event": {
     "type": "attempt_failed",
     "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -804,8 +831,8 @@ export const attemptFailed1: components["schemas"]["Envelope"] = {
 export const turnFailed1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 25,
-  "at": "2026-11-23T09:30:25Z",
+  "seq": 27,
+  "at": "2026-11-23T09:30:27Z",
   "event": {
     "type": "turn_failed",
     "turn_id": "01a207bd-f7e0-7000-8000-000000000014",
@@ -822,8 +849,8 @@ export const turnFailed1: components["schemas"]["Envelope"] = {
 export const messageAdded6: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 26,
-  "at": "2026-11-23T09:30:26Z",
+  "seq": 28,
+  "at": "2026-11-23T09:30:28Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -845,8 +872,8 @@ export const messageAdded6: components["schemas"]["Envelope"] = {
 export const turnStarted3: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 27,
-  "at": "2026-11-23T09:30:27Z",
+  "seq": 29,
+  "at": "2026-11-23T09:30:29Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -862,8 +889,8 @@ export const turnStarted3: components["schemas"]["Envelope"] = {
 export const stepStarted4: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 28,
-  "at": "2026-11-23T09:30:28Z",
+  "seq": 30,
+  "at": "2026-11-23T09:30:30Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e",
@@ -876,8 +903,8 @@ export const stepStarted4: components["schemas"]["Envelope"] = {
 export const cancelRequested1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 29,
-  "at": "2026-11-23T09:30:29Z",
+  "seq": 31,
+  "at": "2026-11-23T09:30:31Z",
   "event": {
     "type": "cancel_requested",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
@@ -887,8 +914,8 @@ export const cancelRequested1: components["schemas"]["Envelope"] = {
 export const messageAdded7: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 30,
-  "at": "2026-11-23T09:30:30Z",
+  "seq": 32,
+  "at": "2026-11-23T09:30:32Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -913,8 +940,8 @@ export const messageAdded7: components["schemas"]["Envelope"] = {
 export const turnCancelled1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 31,
-  "at": "2026-11-23T09:30:31Z",
+  "seq": 33,
+  "at": "2026-11-23T09:30:33Z",
   "event": {
     "type": "turn_cancelled",
     "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
@@ -924,8 +951,8 @@ export const turnCancelled1: components["schemas"]["Envelope"] = {
 export const messageAdded8: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 32,
-  "at": "2026-11-23T09:30:32Z",
+  "seq": 34,
+  "at": "2026-11-23T09:30:34Z",
   "event": {
     "type": "message_added",
     "message": {
@@ -947,8 +974,8 @@ export const messageAdded8: components["schemas"]["Envelope"] = {
 export const turnStarted4: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 33,
-  "at": "2026-11-23T09:30:33Z",
+  "seq": 35,
+  "at": "2026-11-23T09:30:35Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207be-4600-7000-8000-000000000028",
@@ -964,8 +991,8 @@ export const turnStarted4: components["schemas"]["Envelope"] = {
 export const stepStarted5: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 34,
-  "at": "2026-11-23T09:30:34Z",
+  "seq": 36,
+  "at": "2026-11-23T09:30:36Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207be-4600-7000-8000-000000000028",
@@ -978,8 +1005,8 @@ export const stepStarted5: components["schemas"]["Envelope"] = {
 export const messageQueued1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 35,
-  "at": "2026-11-23T09:30:35Z",
+  "seq": 37,
+  "at": "2026-11-23T09:30:37Z",
   "event": {
     "type": "message_queued",
     "message": {
@@ -1005,13 +1032,13 @@ export const messageQueued1: components["schemas"]["Envelope"] = {
 export const messageQueued2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 36,
-  "at": "2026-11-23T09:30:36Z",
+  "seq": 38,
+  "at": "2026-11-23T09:30:38Z",
   "event": {
     "type": "message_queued",
     "message": {
       "turn_id": "01a207be-9808-7000-8000-00000000003d",
-      "request_id": "cell-60",
+      "request_id": "cell-61",
       "text": "And in winter?",
       "model": "openai/gpt-5-mini",
       "queued_at": "2026-11-23T09:30:40Z",
@@ -1032,8 +1059,8 @@ export const messageQueued2: components["schemas"]["Envelope"] = {
 export const requestReduced1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 37,
-  "at": "2026-11-23T09:30:37Z",
+  "seq": 39,
+  "at": "2026-11-23T09:30:39Z",
   "event": {
     "type": "request_reduced",
     "turn_id": "01a207be-4600-7000-8000-000000000028",
@@ -1049,8 +1076,8 @@ export const requestReduced1: components["schemas"]["Envelope"] = {
 export const turnInterrupted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 38,
-  "at": "2026-11-23T09:30:38Z",
+  "seq": 40,
+  "at": "2026-11-23T09:30:40Z",
   "event": {
     "type": "turn_interrupted",
     "turn_id": "01a207be-4600-7000-8000-000000000028"
@@ -1060,8 +1087,8 @@ export const turnInterrupted1: components["schemas"]["Envelope"] = {
 export const messageUnqueued1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 39,
-  "at": "2026-11-23T09:30:39Z",
+  "seq": 41,
+  "at": "2026-11-23T09:30:41Z",
   "event": {
     "type": "message_unqueued",
     "turn_id": "01a207be-9420-7000-8000-00000000003c"
@@ -1071,8 +1098,8 @@ export const messageUnqueued1: components["schemas"]["Envelope"] = {
 export const turnStarted5: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 40,
-  "at": "2026-11-23T09:30:40Z",
+  "seq": 42,
+  "at": "2026-11-23T09:30:42Z",
   "event": {
     "type": "turn_started",
     "turn_id": "01a207be-bb30-7000-8000-000000000046",
@@ -1088,8 +1115,8 @@ export const turnStarted5: components["schemas"]["Envelope"] = {
 export const stepStarted6: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 41,
-  "at": "2026-11-23T09:30:41Z",
+  "seq": 43,
+  "at": "2026-11-23T09:30:43Z",
   "event": {
     "type": "step_started",
     "turn_id": "01a207be-bb30-7000-8000-000000000046",
@@ -1102,8 +1129,8 @@ export const stepStarted6: components["schemas"]["Envelope"] = {
 export const turnFailed2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 42,
-  "at": "2026-11-23T09:30:42Z",
+  "seq": 44,
+  "at": "2026-11-23T09:30:44Z",
   "event": {
     "type": "turn_failed",
     "turn_id": "01a207be-bb30-7000-8000-000000000046",
@@ -1120,8 +1147,8 @@ export const turnFailed2: components["schemas"]["Envelope"] = {
 export const conversationConfigured1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 43,
-  "at": "2026-11-23T09:30:43Z",
+  "seq": 45,
+  "at": "2026-11-23T09:30:45Z",
   "event": {
     "type": "conversation_configured",
     "settings": {
@@ -1139,8 +1166,8 @@ export const conversationConfigured1: components["schemas"]["Envelope"] = {
 export const conversationStarred1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 44,
-  "at": "2026-11-23T09:30:44Z",
+  "seq": 46,
+  "at": "2026-11-23T09:30:46Z",
   "event": {
     "type": "conversation_starred",
     "starred": true
@@ -1150,8 +1177,8 @@ export const conversationStarred1: components["schemas"]["Envelope"] = {
 export const conversationArchived1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 45,
-  "at": "2026-11-23T09:30:45Z",
+  "seq": 47,
+  "at": "2026-11-23T09:30:47Z",
   "event": {
     "type": "conversation_archived",
     "archived": true
@@ -1161,8 +1188,8 @@ export const conversationArchived1: components["schemas"]["Envelope"] = {
 export const conversationArchived2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 46,
-  "at": "2026-11-23T09:30:46Z",
+  "seq": 48,
+  "at": "2026-11-23T09:30:48Z",
   "event": {
     "type": "conversation_archived",
     "archived": false
@@ -1172,8 +1199,8 @@ export const conversationArchived2: components["schemas"]["Envelope"] = {
 export const messagePinned1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 47,
-  "at": "2026-11-23T09:30:47Z",
+  "seq": 49,
+  "at": "2026-11-23T09:30:49Z",
   "event": {
     "type": "message_pinned",
     "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
@@ -1184,8 +1211,8 @@ export const messagePinned1: components["schemas"]["Envelope"] = {
 export const messagePinned2: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 48,
-  "at": "2026-11-23T09:30:48Z",
+  "seq": 50,
+  "at": "2026-11-23T09:30:50Z",
   "event": {
     "type": "message_pinned",
     "message_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
@@ -1196,8 +1223,8 @@ export const messagePinned2: components["schemas"]["Envelope"] = {
 export const messagePinned3: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 49,
-  "at": "2026-11-23T09:30:49Z",
+  "seq": 51,
+  "at": "2026-11-23T09:30:51Z",
   "event": {
     "type": "message_pinned",
     "message_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
@@ -1208,8 +1235,8 @@ export const messagePinned3: components["schemas"]["Envelope"] = {
 export const conversationTrashed1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 50,
-  "at": "2026-11-23T09:30:50Z",
+  "seq": 52,
+  "at": "2026-11-23T09:30:52Z",
   "event": {
     "type": "conversation_trashed"
   }
@@ -1218,8 +1245,8 @@ export const conversationTrashed1: components["schemas"]["Envelope"] = {
 export const conversationRestored1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 51,
-  "at": "2026-11-23T09:30:51Z",
+  "seq": 53,
+  "at": "2026-11-23T09:30:53Z",
   "event": {
     "type": "conversation_restored"
   }
@@ -1228,8 +1255,8 @@ export const conversationRestored1: components["schemas"]["Envelope"] = {
 export const conversationDeleted1: components["schemas"]["Envelope"] = {
   "type": "event",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 52,
-  "at": "2026-11-23T09:30:52Z",
+  "seq": 54,
+  "at": "2026-11-23T09:30:54Z",
   "event": {
     "type": "conversation_deleted"
   }
@@ -1251,13 +1278,13 @@ export const delta1: components["schemas"]["Delta"] = {
 export const caughtUp1: components["schemas"]["CaughtUp"] = {
   "type": "caught_up",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "seq": 51
+  "seq": 53
 };
 
 export const heartbeat1: components["schemas"]["Heartbeat"] = {
   "type": "heartbeat",
   "seqs": {
-    "01a207bd-a9c0-7000-8000-000000000000": 51
+    "01a207bd-a9c0-7000-8000-000000000000": 53
   }
 };
 
@@ -1284,7 +1311,7 @@ export const subscribe1: components["schemas"]["Subscribe"] = {
 export const subscribe2: components["schemas"]["Subscribe"] = {
   "type": "subscribe",
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-  "after": 51,
+  "after": 53,
   "draft": {
     "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97",
     "part": 0,
@@ -1494,9 +1521,9 @@ export const listOptions1: components["schemas"]["ListOptions"] = {};
 export const conversation1: components["schemas"]["Conversation"] = {
   "id": "01a207bd-a9c0-7000-8000-000000000000",
   "owner": "local",
-  "seq": 51,
+  "seq": 53,
   "created_at": "2026-11-23T09:30:01Z",
-  "updated_at": "2026-11-23T09:30:42Z",
+  "updated_at": "2026-11-23T09:30:44Z",
   "title": "Sales of the autumn",
   "label": "reports/sales.ipynb",
   "version": 3,
@@ -1512,7 +1539,7 @@ export const conversation1: components["schemas"]["Conversation"] = {
   "queue": [
     {
       "turn_id": "01a207be-9808-7000-8000-00000000003d",
-      "request_id": "cell-60",
+      "request_id": "cell-61",
       "text": "And in winter?",
       "model": "openai/gpt-5-mini",
       "queued_at": "2026-11-23T09:30:40Z",
@@ -1534,9 +1561,9 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 51,
+    "seq": 53,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:42Z",
+    "updated_at": "2026-11-23T09:30:44Z",
     "title": "Sales of the autumn",
     "label": "reports/sales.ipynb",
     "version": 3,
@@ -1552,7 +1579,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
     "queue": [
       {
         "turn_id": "01a207be-9808-7000-8000-00000000003d",
-        "request_id": "cell-60",
+        "request_id": "cell-61",
         "text": "And in winter?",
         "model": "openai/gpt-5-mini",
         "queued_at": "2026-11-23T09:30:40Z",
@@ -1738,7 +1765,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "cell-000a",
       "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:04Z",
+      "started_at": "2026-11-23T09:30:06Z",
       "state": "finished",
       "step": 2,
       "usage": {
@@ -1747,7 +1774,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "cached_tokens": 512,
         "reasoning_tokens": 20
       },
-      "ended_at": "2026-11-23T09:30:20Z",
+      "ended_at": "2026-11-23T09:30:22Z",
       "options": {}
     },
     "01a207bd-f7e0-7000-8000-000000000014": {
@@ -1756,7 +1783,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "cell-0014",
       "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:22Z",
+      "started_at": "2026-11-23T09:30:24Z",
       "state": "failed",
       "step": 1,
       "error": {
@@ -1766,7 +1793,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "hint": "Try again later.",
         "retry_after": 12.5
       },
-      "ended_at": "2026-11-23T09:30:25Z",
+      "ended_at": "2026-11-23T09:30:27Z",
       "fallback": "anthropic/claude-sonnet-5",
       "options": {}
     },
@@ -1776,12 +1803,12 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "cell-001e",
       "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:27Z",
+      "started_at": "2026-11-23T09:30:29Z",
       "state": "cancelled",
       "step": 1,
       "cancelling": true,
       "usage": {},
-      "ended_at": "2026-11-23T09:30:31Z",
+      "ended_at": "2026-11-23T09:30:33Z",
       "options": {}
     },
     "01a207be-4600-7000-8000-000000000028": {
@@ -1790,10 +1817,10 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "cell-0028",
       "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:33Z",
+      "started_at": "2026-11-23T09:30:35Z",
       "state": "interrupted",
       "step": 1,
-      "ended_at": "2026-11-23T09:30:38Z",
+      "ended_at": "2026-11-23T09:30:40Z",
       "options": {},
       "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
     },
@@ -1803,7 +1830,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
       "request_id": "on-1",
       "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:40Z",
+      "started_at": "2026-11-23T09:30:42Z",
       "state": "failed",
       "step": 1,
       "error": {
@@ -1813,7 +1840,7 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         "hint": "Try again later.",
         "retry_after": 12.5
       },
-      "ended_at": "2026-11-23T09:30:42Z",
+      "ended_at": "2026-11-23T09:30:44Z",
       "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
       "options": {}
     }
@@ -1872,9 +1899,9 @@ export const conversationPage1: components["schemas"]["ConversationPage"] = {
     {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 51,
+      "seq": 53,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:42Z",
+      "updated_at": "2026-11-23T09:30:44Z",
       "title": "Sales of the autumn",
       "label": "reports/sales.ipynb",
       "version": 3,
@@ -1890,7 +1917,7 @@ export const conversationPage1: components["schemas"]["ConversationPage"] = {
       "queue": [
         {
           "turn_id": "01a207be-9808-7000-8000-00000000003d",
-          "request_id": "cell-60",
+          "request_id": "cell-61",
           "text": "And in winter?",
           "model": "openai/gpt-5-mini",
           "queued_at": "2026-11-23T09:30:40Z",
@@ -1916,7 +1943,7 @@ export const searchResult1: components["schemas"]["SearchResult"] = {
     {
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
       "title": "Sales of the autumn",
-      "updated_at": "2026-11-23T09:30:42Z",
+      "updated_at": "2026-11-23T09:30:44Z",
       "snippet": [
         {
           "text": "Sales",
@@ -1977,7 +2004,7 @@ export const turn1: components["schemas"]["Turn"] = {
   "request_id": "cell-000a",
   "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:04Z",
+  "started_at": "2026-11-23T09:30:06Z",
   "state": "finished",
   "step": 2,
   "usage": {
@@ -1986,7 +2013,7 @@ export const turn1: components["schemas"]["Turn"] = {
     "cached_tokens": 512,
     "reasoning_tokens": 20
   },
-  "ended_at": "2026-11-23T09:30:20Z",
+  "ended_at": "2026-11-23T09:30:22Z",
   "options": {}
 };
 
@@ -1996,7 +2023,7 @@ export const turn2: components["schemas"]["Turn"] = {
   "request_id": "cell-0014",
   "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:22Z",
+  "started_at": "2026-11-23T09:30:24Z",
   "state": "failed",
   "step": 1,
   "error": {
@@ -2006,7 +2033,7 @@ export const turn2: components["schemas"]["Turn"] = {
     "hint": "Try again later.",
     "retry_after": 12.5
   },
-  "ended_at": "2026-11-23T09:30:25Z",
+  "ended_at": "2026-11-23T09:30:27Z",
   "fallback": "anthropic/claude-sonnet-5",
   "options": {}
 };
@@ -2017,12 +2044,12 @@ export const turn3: components["schemas"]["Turn"] = {
   "request_id": "cell-001e",
   "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:27Z",
+  "started_at": "2026-11-23T09:30:29Z",
   "state": "cancelled",
   "step": 1,
   "cancelling": true,
   "usage": {},
-  "ended_at": "2026-11-23T09:30:31Z",
+  "ended_at": "2026-11-23T09:30:33Z",
   "options": {}
 };
 
@@ -2032,10 +2059,10 @@ export const turn4: components["schemas"]["Turn"] = {
   "request_id": "cell-0028",
   "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:33Z",
+  "started_at": "2026-11-23T09:30:35Z",
   "state": "interrupted",
   "step": 1,
-  "ended_at": "2026-11-23T09:30:38Z",
+  "ended_at": "2026-11-23T09:30:40Z",
   "options": {},
   "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
 };
@@ -2046,7 +2073,7 @@ export const turn5: components["schemas"]["Turn"] = {
   "request_id": "on-1",
   "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
   "model": "openai/gpt-5-mini",
-  "started_at": "2026-11-23T09:30:40Z",
+  "started_at": "2026-11-23T09:30:42Z",
   "state": "failed",
   "step": 1,
   "error": {
@@ -2056,7 +2083,7 @@ export const turn5: components["schemas"]["Turn"] = {
     "hint": "Try again later.",
     "retry_after": 12.5
   },
-  "ended_at": "2026-11-23T09:30:42Z",
+  "ended_at": "2026-11-23T09:30:44Z",
   "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
   "options": {}
 };
@@ -2134,8 +2161,8 @@ export const replay1: components["schemas"]["Replay"] = {
     {
       "type": "event",
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-      "seq": 50,
-      "at": "2026-11-23T09:30:50Z",
+      "seq": 52,
+      "at": "2026-11-23T09:30:52Z",
       "event": {
         "type": "conversation_trashed"
       }
@@ -2143,27 +2170,27 @@ export const replay1: components["schemas"]["Replay"] = {
     {
       "type": "event",
       "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-      "seq": 51,
-      "at": "2026-11-23T09:30:51Z",
+      "seq": 53,
+      "at": "2026-11-23T09:30:53Z",
       "event": {
         "type": "conversation_restored"
       }
     }
   ],
-  "seq": 51,
+  "seq": 53,
   "snapshot": null
 };
 
 export const replay2: components["schemas"]["Replay"] = {
   "events": [],
-  "seq": 51,
+  "seq": 53,
   "snapshot": {
     "conversation": {
       "id": "01a207bd-a9c0-7000-8000-000000000000",
       "owner": "local",
-      "seq": 51,
+      "seq": 53,
       "created_at": "2026-11-23T09:30:01Z",
-      "updated_at": "2026-11-23T09:30:42Z",
+      "updated_at": "2026-11-23T09:30:44Z",
       "title": "Sales of the autumn",
       "label": "reports/sales.ipynb",
       "version": 3,
@@ -2179,7 +2206,7 @@ export const replay2: components["schemas"]["Replay"] = {
       "queue": [
         {
           "turn_id": "01a207be-9808-7000-8000-00000000003d",
-          "request_id": "cell-60",
+          "request_id": "cell-61",
           "text": "And in winter?",
           "model": "openai/gpt-5-mini",
           "queued_at": "2026-11-23T09:30:40Z",
@@ -2365,7 +2392,7 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "cell-000a",
         "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:04Z",
+        "started_at": "2026-11-23T09:30:06Z",
         "state": "finished",
         "step": 2,
         "usage": {
@@ -2374,7 +2401,7 @@ export const replay2: components["schemas"]["Replay"] = {
           "cached_tokens": 512,
           "reasoning_tokens": 20
         },
-        "ended_at": "2026-11-23T09:30:20Z",
+        "ended_at": "2026-11-23T09:30:22Z",
         "options": {}
       },
       "01a207bd-f7e0-7000-8000-000000000014": {
@@ -2383,7 +2410,7 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "cell-0014",
         "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:22Z",
+        "started_at": "2026-11-23T09:30:24Z",
         "state": "failed",
         "step": 1,
         "error": {
@@ -2393,7 +2420,7 @@ export const replay2: components["schemas"]["Replay"] = {
           "hint": "Try again later.",
           "retry_after": 12.5
         },
-        "ended_at": "2026-11-23T09:30:25Z",
+        "ended_at": "2026-11-23T09:30:27Z",
         "fallback": "anthropic/claude-sonnet-5",
         "options": {}
       },
@@ -2403,12 +2430,12 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "cell-001e",
         "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:27Z",
+        "started_at": "2026-11-23T09:30:29Z",
         "state": "cancelled",
         "step": 1,
         "cancelling": true,
         "usage": {},
-        "ended_at": "2026-11-23T09:30:31Z",
+        "ended_at": "2026-11-23T09:30:33Z",
         "options": {}
       },
       "01a207be-4600-7000-8000-000000000028": {
@@ -2417,10 +2444,10 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "cell-0028",
         "message_id": "01a207be-4600-744f-94c1-80a5815a105a",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:33Z",
+        "started_at": "2026-11-23T09:30:35Z",
         "state": "interrupted",
         "step": 1,
-        "ended_at": "2026-11-23T09:30:38Z",
+        "ended_at": "2026-11-23T09:30:40Z",
         "options": {},
         "first_message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133"
       },
@@ -2430,7 +2457,7 @@ export const replay2: components["schemas"]["Replay"] = {
         "request_id": "on-1",
         "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
         "model": "openai/gpt-5-mini",
-        "started_at": "2026-11-23T09:30:40Z",
+        "started_at": "2026-11-23T09:30:42Z",
         "state": "failed",
         "step": 1,
         "error": {
@@ -2440,7 +2467,7 @@ export const replay2: components["schemas"]["Replay"] = {
           "hint": "Try again later.",
           "retry_after": 12.5
         },
-        "ended_at": "2026-11-23T09:30:42Z",
+        "ended_at": "2026-11-23T09:30:44Z",
         "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
         "options": {}
       }
@@ -2499,7 +2526,7 @@ export const streamed1: components["schemas"]["Streamed"] = {
   "frame": {
     "type": "caught_up",
     "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
-    "seq": 51
+    "seq": 53
   }
 };
 
@@ -2812,9 +2839,9 @@ export const conversationState2: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 11,
+    "seq": 13,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:11Z",
+    "updated_at": "2026-11-23T09:30:13Z",
     "title": "Sales of the autumn",
     "label": "reports/sales.ipynb",
     "version": 2,
@@ -2886,7 +2913,7 @@ export const conversationState2: components["schemas"]["ConversationState"] = {
       "request_id": "cell-000a",
       "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:04Z",
+      "started_at": "2026-11-23T09:30:06Z",
       "state": "waiting",
       "step": 1,
       "usage": {
@@ -2936,9 +2963,9 @@ export const conversationState3: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 15,
+    "seq": 17,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:15Z",
+    "updated_at": "2026-11-23T09:30:17Z",
     "title": "Sales of the autumn",
     "label": "reports/sales.ipynb",
     "version": 2,
@@ -3010,7 +3037,7 @@ export const conversationState3: components["schemas"]["ConversationState"] = {
       "request_id": "cell-000a",
       "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:04Z",
+      "started_at": "2026-11-23T09:30:06Z",
       "step": 1,
       "usage": {
         "input_tokens": 812,
@@ -3071,9 +3098,9 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 24,
+    "seq": 26,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:24Z",
+    "updated_at": "2026-11-23T09:30:26Z",
     "title": "Sales of the autumn",
     "label": "reports/sales.ipynb",
     "version": 2,
@@ -3205,7 +3232,7 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
       "request_id": "cell-000a",
       "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:04Z",
+      "started_at": "2026-11-23T09:30:06Z",
       "state": "finished",
       "step": 2,
       "usage": {
@@ -3214,7 +3241,7 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
         "cached_tokens": 512,
         "reasoning_tokens": 20
       },
-      "ended_at": "2026-11-23T09:30:20Z",
+      "ended_at": "2026-11-23T09:30:22Z",
       "options": {}
     },
     "01a207bd-f7e0-7000-8000-000000000014": {
@@ -3223,7 +3250,7 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
       "request_id": "cell-0014",
       "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:22Z",
+      "started_at": "2026-11-23T09:30:24Z",
       "step": 1,
       "fallback": "anthropic/claude-sonnet-5",
       "options": {}
@@ -3282,9 +3309,9 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
   "conversation": {
     "id": "01a207bd-a9c0-7000-8000-000000000000",
     "owner": "local",
-    "seq": 29,
+    "seq": 31,
     "created_at": "2026-11-23T09:30:01Z",
-    "updated_at": "2026-11-23T09:30:29Z",
+    "updated_at": "2026-11-23T09:30:31Z",
     "title": "Sales of the autumn",
     "label": "reports/sales.ipynb",
     "version": 2,
@@ -3429,7 +3456,7 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
       "request_id": "cell-000a",
       "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:04Z",
+      "started_at": "2026-11-23T09:30:06Z",
       "state": "finished",
       "step": 2,
       "usage": {
@@ -3438,7 +3465,7 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
         "cached_tokens": 512,
         "reasoning_tokens": 20
       },
-      "ended_at": "2026-11-23T09:30:20Z",
+      "ended_at": "2026-11-23T09:30:22Z",
       "options": {}
     },
     "01a207bd-f7e0-7000-8000-000000000014": {
@@ -3447,7 +3474,7 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
       "request_id": "cell-0014",
       "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:22Z",
+      "started_at": "2026-11-23T09:30:24Z",
       "state": "failed",
       "step": 1,
       "error": {
@@ -3457,7 +3484,7 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
         "hint": "Try again later.",
         "retry_after": 12.5
       },
-      "ended_at": "2026-11-23T09:30:25Z",
+      "ended_at": "2026-11-23T09:30:27Z",
       "fallback": "anthropic/claude-sonnet-5",
       "options": {}
     },
@@ -3467,7 +3494,7 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
       "request_id": "cell-001e",
       "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
       "model": "openai/gpt-5-mini",
-      "started_at": "2026-11-23T09:30:27Z",
+      "started_at": "2026-11-23T09:30:29Z",
       "step": 1,
       "cancelling": true,
       "options": {}
@@ -3527,6 +3554,8 @@ export const serverFrames: components["schemas"]["ServerFrame"][] = [
   snapshot1,
   conversationCreated1,
   conversationRenamed1,
+  conversationRenamed2,
+  conversationRenamed3,
   messageAdded1,
   turnStarted1,
   stepStarted1,

@@ -1232,7 +1232,7 @@ export interface components {
              */
             type: "conversation_deleted";
         };
-        /** @description One page of conversations, the last changed first. */
+        /** @description One page of conversations, the last changed first; without the messages that wait in them. */
         ConversationPage: {
             /** @description The conversations. */
             conversations: components["schemas"]["Conversation"][];
@@ -1241,6 +1241,12 @@ export interface components {
         };
         /** @description A conversation got another title. */
         ConversationRenamed: {
+            /**
+             * @description Whether it is the title that the first message gives. It counts only where there is none, and
+             *     makes no new version.
+             * @default false
+             */
+            first?: boolean;
             /**
              * @description The version of the conversation that was changed; none for whichever there was.
              * @default null
@@ -3557,7 +3563,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description One page of conversations, the last changed first. */
+            /** @description One page of conversations, the last changed first; without the messages that wait in them. */
             200: {
                 headers: {
                     [name: string]: unknown;
