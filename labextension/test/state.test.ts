@@ -84,12 +84,12 @@ test("an event of a newer server counts and changes nothing else", () => {
 
 test("one turn at most keeps a conversation busy", () => {
   assert.equal(activeTurn(told(2)), null);
-  assert.equal(activeTurn(told(5))?.model, "openai/gpt-5-mini");
+  assert.equal(activeTurn(told(7))?.model, "openai/gpt-5-mini");
   assert.equal(activeTurn(told(story.length)), null);
 });
 
 test("the text of a message leaves out what it thought", () => {
-  const request = Object.values(told(6).messages).at(-1);
+  const request = Object.values(told(8).messages).at(-1);
   assert.ok(request !== undefined);
   assert.equal(textOf(request), "I am reading the file — *at once*.");
 });

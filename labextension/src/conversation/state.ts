@@ -77,7 +77,7 @@ function applyToConversation(
   switch (event.type) {
     case "conversation_renamed":
       return event.first === true
-        ? { ...conversation, title: conversation.title || event.title }
+        ? { ...conversation, title: named(conversation.title) ?? event.title }
         : { ...conversation, version, title: event.title };
     case "conversation_configured":
       return { ...conversation, version, settings: event.settings };
@@ -96,6 +96,10 @@ function applyToConversation(
     default:
       return conversation;
   }
+}
+
+function named(title: string | undefined): string | null {
+  return title === undefined || title === "" ? null : title;
 }
 
 function reduceMessages(
