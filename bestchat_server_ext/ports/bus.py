@@ -40,6 +40,16 @@ class DraftTold(msgspec.Struct, frozen=True, tag="draft_told"):
 Item = Envelope | Delta | DraftWanted | DraftTold
 
 
+def belongs(item: Item, topic: str) -> bool:
+    """Whether all of an item is of the conversation with whose id a topic begins."""
+    conversation_id = topic.partition(":")[0]
+    if isinstance(item, DraftTold):
+        if any(delta.conversation_id != conversation_id for delta in item.deltas):
+            return False
+        item = item.wanted
+    return item.conversation_id == conversation_id
+
+
 class Frame:
     """An item with its JSON, which is made once for all who read it."""
 
@@ -80,7 +90,11 @@ class Lagged(Exception):
 
 
 class Bus(Protocol):
-    """Carries frames to listeners. Publishing never waits for them."""
+    """Carries frames to listeners. Publishing never waits for them.
+
+    A topic is the id of a conversation, or begins with it and a colon; its frames are of that
+    conversation.
+    """
 
     @property
     def everywhere(self) -> bool:

@@ -19,6 +19,7 @@ usage           UsageService: what each attempt cost, and sums over it
 turns           TurnService: the only thing that turns the wheel
 turn_plans      which events each way of asking for an answer comes to
 turn_run        one turn while it runs in this process
+cached          what comes back from the cache, if it can be read
 draft           a streaming answer: pieces out at once, then in batches
 reader          what a reader has, and so what it still lacks
 telemetry       telling those who observe, without harm to what is observed

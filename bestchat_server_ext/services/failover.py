@@ -32,6 +32,7 @@ from bestchat_server_ext.core.turn import AttemptFailed
 from bestchat_server_ext.ports.bus import Bus
 from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.clock import Clock
+from bestchat_server_ext.services.cached import cached, layout
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.usage import UsageService, noting_failures
@@ -234,7 +235,7 @@ class FailoverService:
     # What is known of how models fare.
 
     async def _cools(self, owner: OwnerId, model: str) -> bool:
-        return await self._cache.get(_cooldown_key(owner, model), _VERSION) is not None
+        return await cached(self._cache, _cooldown_key(owner, model), _VERSION, float) is not None
 
     async def _remember(self, owner: OwnerId, ref: ModelRef, error: ErrorInfo | None) -> None:
         """Keep how a request ended, and leave a model alone that keeps failing."""
@@ -242,12 +243,11 @@ class FailoverService:
         failed = (
             error is not None and error.kind == "upstream" and failover.cause_of(error) == "outage"
         )
-        key = f"attempts:{owner}:{ref}"
-        kept = await self._cache.get(key, _VERSION)
+        key = f"attempts/{layout(failover.Record)}:{owner}:{ref}"
+        kept = await cached(self._cache, key, _VERSION, failover.Record)
         if not failed and kept is None:
             return
-        record = msgspec.json.decode(kept, type=failover.Record) if kept else failover.Record()
-        record = record.after(self._clock.now().timestamp(), failed=failed)
+        record = (kept or failover.Record()).after(self._clock.now().timestamp(), failed=failed)
         encoded = msgspec.json.encode(record)
         await self._cache.put(key, _VERSION, encoded, seconds=failover.FAILURE_WINDOW)
         seconds = failover.cooldown_of(error) if error is not None else 0.0
@@ -259,9 +259,9 @@ class FailoverService:
     async def _leave_alone(self, owner: OwnerId, model: str, seconds: float) -> None:
         """Ask a model no more for a while; what was said of a longer while stands."""
         key, until = _cooldown_key(owner, model), self._clock.now().timestamp() + seconds
-        kept = await self._cache.get(key, _VERSION)
-        if kept is None or float(kept) < until:
-            await self._cache.put(key, _VERSION, str(until).encode(), seconds=seconds)
+        kept = await cached(self._cache, key, _VERSION, float)
+        if kept is None or kept < until:
+            await self._cache.put(key, _VERSION, msgspec.json.encode(until), seconds=seconds)
 
 
 def _cooldown_key(owner: OwnerId, model: str) -> str:

@@ -15,6 +15,7 @@ from bestchat_server_ext.core.models import ModelFacts, ModelRef
 from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.catalog import Catalog
 from bestchat_server_ext.ports.provider import Provider
+from bestchat_server_ext.services.cached import cached
 
 ANSWER_SECONDS = 5.0
 """How long a provider may take to list its models."""
@@ -111,8 +112,9 @@ class ModelLists:
         return self._completed(name, told, redirected=redirected)
 
     async def _kept(self, name: str, secret: str) -> Sequence[ModelFacts] | None:
-        value = await self._cache.get(_place(name, secret), _VERSION) if self._cache else None
-        return None if value is None else msgspec.json.decode(value, type=tuple[ModelFacts, ...])
+        if self._cache is None:
+            return None
+        return await cached(self._cache, _place(name, secret), _VERSION, tuple[ModelFacts, ...])
 
     async def _keep(
         self, name: str, secret: str, told: Sequence[ModelFacts], seconds: float

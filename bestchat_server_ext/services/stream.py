@@ -25,10 +25,11 @@ from bestchat_server_ext.core.events import (
     Event,
 )
 from bestchat_server_ext.core.ids import ConversationId
-from bestchat_server_ext.ports.bus import Bus, DraftTold, DraftWanted, Frame, Lagged
+from bestchat_server_ext.ports.bus import Bus, DraftTold, DraftWanted, Frame, Lagged, belongs
 from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.ports.storage import Appended, Claim, Lease, Storage
+from bestchat_server_ext.services.cached import cached, layout
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.reader import Reader
 
@@ -142,7 +143,7 @@ class StreamService:
         envelope = await self._storage.delete(
             conversation_id, self.clock.now(), deleted_before=deleted_before
         )
-        await self._cache.drop(conversation_id)
+        await self._cache.drop(_place(conversation_id))
         self._drop(conversation_id)
         await self._publish(conversation_id, [envelope])
 
@@ -200,17 +201,28 @@ class StreamService:
         at_hand = self._states.get(conversation_id)
         if at_hand is not None and at_hand.conversation.seq == seq:
             return at_hand
-        kept = await self._cache.get(conversation_id, seq)
-        if kept is not None:
-            state = msgspec.json.decode(kept, type=ConversationState)
-        else:
+        state = await self._cached(conversation_id, seq)
+        if state is None:
             state = await self._storage.load(conversation_id)
             encoded = msgspec.json.encode(state)
-            await self._cache.put(
-                conversation_id, state.conversation.seq, encoded, seconds=_STATE_SECONDS
-            )
+            place = _place(conversation_id)
+            await self._cache.put(place, state.conversation.seq, encoded, seconds=_STATE_SECONDS)
         self._keep(state)
         return state
+
+    async def _cached(self, conversation_id: ConversationId, seq: int) -> ConversationState | None:
+        """What the cache holds of a conversation, unless it says another one, or another owner."""
+        place = _place(conversation_id)
+        state = await cached(self._cache, place, seq, ConversationState)
+        if state is None:
+            return None
+        found = state.conversation
+        if (found.id, found.seq) == (conversation_id, seq):
+            owned = await self._storage.seqs([conversation_id], found.owner)
+            if conversation_id in owned:
+                return state
+        await self._cache.drop(place)
+        return None
 
     async def events_after(
         self, conversation_id: ConversationId, after: int, limit: int
@@ -250,10 +262,13 @@ class StreamService:
                     while True:
                         for live in await subscription.get():
                             # Pieces of an answer are nearly all there is: they go the short way.
-                            if isinstance(live.item, Delta) and reader.wants_delta(live.item):
+                            item = live.item
+                            if not belongs(item, conversation_id):
+                                continue
+                            if isinstance(item, Delta) and reader.wants_delta(item):
                                 yield live
                                 continue
-                            async for frame in self._pass_on(live, reader):
+                            async for frame in self._pass_on(conversation_id, live, reader):
                                 yield frame
                         if reader.over:
                             return
@@ -330,13 +345,13 @@ class StreamService:
         return Snapshot(conversation_id, state)
 
     async def _pass_on(
-        self, live: Frame, reader: Reader
+        self, conversation_id: ConversationId, live: Frame, reader: Reader
     ) -> AsyncGenerator[Frame | ServerFrame, None]:
         """What becomes of a frame, unless it is the next piece of an answer."""
         item = live.item
         if isinstance(item, Delta):
             if reader.hole and self.clock.monotonic() - reader.asked_at >= ASK_SECONDS:
-                await self._ask(item.conversation_id, reader)
+                await self._ask(conversation_id, reader)
             return
         if isinstance(item, DraftTold):
             if item.wanted == reader.asked:
@@ -350,11 +365,15 @@ class StreamService:
             yield live
             return
         if item.seq > (reader.seq or 0) + 1:
-            # Another process wrote in between, or a publication was lost.
-            async for frame in self._replay(item.conversation_id, reader):
+            # Another process wrote in between, or a publication was lost. Storage has it all.
+            async for frame in self._replay(conversation_id, reader):
                 yield frame
-        if reader.wants(item):
+        elif reader.wants(item):
             yield live
+
+
+def _place(conversation_id: ConversationId) -> str:
+    return f"state/{layout(ConversationState)}/{conversation_id}"
 
 
 def _weight(state: ConversationState) -> int:

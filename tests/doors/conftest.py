@@ -39,6 +39,7 @@ from bestchat_server_ext.core.tokens import digest, new_token
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.dispatch.bindings import Services
 from bestchat_server_ext.ports.bus import Bus
+from bestchat_server_ext.ports.cache import Cache
 from bestchat_server_ext.ports.tokens import TokenRecord
 from bestchat_server_ext.services.budget import Budget
 from bestchat_server_ext.services.context import ContextManager
@@ -184,6 +185,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             rules: Sequence[Any] = (),
             origin: int = 0,
             bus: Bus | None = None,
+            cache: Cache | None = None,
             fallbacks: Fallbacks = Fallbacks(),  # noqa: B008  it is frozen
             others: Sequence[ProviderEntry] = (),
             most_turns: int = 100,
@@ -193,7 +195,8 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             clock = clock or ManualClock(origin=origin)
             database = await open_database(data_dir / "bestchat.sqlite3")
             bus = bus or MemoryBus(capacity)
-            stream = StreamService(database.storage, bus, MemoryCache(clock), clock)
+            cache = cache or MemoryCache(clock)
+            stream = StreamService(database.storage, bus, cache, clock)
             entries = [ProviderEntry("scripted", ScriptedProvider(scripts_dir, clock)), *others]
             providers = ProviderRegistry(entries, EnvSecrets({}), database.storage, "scripted/echo")
             tools = ToolExecutor([FunctionTools(functions)], rules)
@@ -201,7 +204,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             failover = FailoverService(
                 providers,
                 stream.bus,
-                MemoryCache(clock),
+                cache,
                 clock,
                 fallbacks,
                 usage=usage,

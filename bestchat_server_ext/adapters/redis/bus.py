@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from bestchat_server_ext.adapters.redis.listener import Listener
+from bestchat_server_ext.adapters.redis.listener import Listener, end
 from bestchat_server_ext.adapters.redis.outbox import CAPACITY, Outbox
 from bestchat_server_ext.adapters.redis.payload import MARK_BYTES, unpack
 from bestchat_server_ext.adapters.redis.server import RedisServer
@@ -72,9 +72,7 @@ class RedisBus:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._outbox.sent()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._server.close()
 
     @property
@@ -125,7 +123,7 @@ class RedisBus:
     async def _hear(self, topic: str, payload: bytes) -> None:
         if payload.startswith(self._mark):
             return
-        if frames := unpack(payload):
+        if frames := unpack(topic, payload):
             await self._local.publish(topic, frames)
         else:
             self._lag(topic)

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from math import inf
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import TimeoutError as TooLate
 
-from bestchat_server_ext.adapters.redis.server import TROUBLE, RedisServer
+from bestchat_server_ext.adapters.redis.server import RedisServer
 
 PING_SECONDS = 5.0
 """How often Redis has to show that it is there; it is given up when it has missed two."""
+
+AGAIN_SECONDS = 0.1
+"""How long a task may take to end, before it is told again."""
 
 Hear = Callable[[str, bytes], Awaitable[None]]
 """Takes a topic and what was published on it."""
@@ -68,7 +72,7 @@ class Listener:
                 await connection.connect()
                 failed = 0
                 await self._listen(connection)
-            except TROUBLE as error:
+            except Exception as error:  # noqa: BLE001  whatever came, the others are to be heard again
                 failed += 1
                 self._server.end(error)
                 self._lost()
@@ -91,21 +95,21 @@ class Listener:
             for task in done:
                 task.result()
         finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+            await end(both)
 
     async def _speak(self, connection: AbstractConnection) -> None:
         """Say what is to be heard; ask now and then whether anybody is there."""
+        now = asyncio.get_running_loop().time
+        ask_at = now() + PING_SECONDS
         while True:
-            try:
-                async with asyncio.timeout(PING_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(ask_at):
                     await self._wanted.wait()
-            except TimeoutError:
-                silence = asyncio.get_running_loop().time() - self._heard_at
-                if silence > 2 * PING_SECONDS:
-                    raise TooLate from None
+            if now() >= ask_at:  # however much there was to say meanwhile
+                if now() - self._heard_at > 2 * PING_SECONDS:
+                    raise TooLate
                 self._commands.append(("PING",))
+                ask_at = now() + PING_SECONDS
             commands, self._commands = self._commands, []
             self._wanted.clear()
             packed = connection.pack_commands(commands)
@@ -130,3 +134,17 @@ class Listener:
             del self._unconfirmed[topic]
             if topic in self._topics:
                 self._joined(topic)
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended, whatever with.
+
+    Once is not always enough: `asyncio.wait_for`, in which redis sends, may swallow it before
+    Python 3.12.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from bestchat_server_ext.adapters.redis.payload import pack
-from bestchat_server_ext.adapters.redis.server import TROUBLE, RedisServer
+from bestchat_server_ext.adapters.redis.server import RedisServer
 from bestchat_server_ext.ports.bus import Frame
 
 CAPACITY = 10_000
@@ -73,12 +73,13 @@ class Outbox:
             taken = [self._queue.popleft() for _ in range(min(TOGETHER, len(self._queue)))]
             try:
                 await self._publish([*((topic, ()) for topic in lost), *taken])
-            except TROUBLE as error:
+            except Exception as error:  # noqa: BLE001  what cannot be sent must not hold up the rest
                 failed, self._broken = failed + 1, True
                 self._give_up([*lost, *(topic for topic, _ in taken)])
-                self._server.note(error)
+                self._server.refuse(error)
                 await self._server.pause(failed)
             else:
+                self._server.accept()
                 failed, self._broken = 0, False
                 if not self._queue and not self._lost:
                     self._news.clear()

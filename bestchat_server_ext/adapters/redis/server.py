@@ -105,6 +105,8 @@ class RedisServer:
         self._prefix = f"bestchat:{sha256(installation.encode()).hexdigest()[:16]}:"
         self._clock = clock
         self._why = "was not reached yet"
+        self._refuses = ""
+        self._noted = ""
         self._rests_until = 0.0
         self.up = False
         """Whether what others publish arrives."""
@@ -125,23 +127,52 @@ class RedisServer:
     @property
     def state(self) -> str:
         """`ok`, or what is wrong, in one sentence."""
-        return "ok" if self.up else f"Redis at {self.label} {self._why}."
+        if not self.up:
+            return f"Redis at {self.label} {self._why}."
+        if self._refuses:
+            return f"Redis at {self.label} does not pass on what this server says: {self._refuses}."
+        return "ok"
 
     def begin(self) -> None:
         """It answers from now on."""
-        self.up, self._rests_until = True, 0.0
+        self.up, self._rests_until, self._refuses = True, 0.0, ""
         _log.info("BestChat: Redis at %s answers", self.label)
 
     def end(self, error: BaseException) -> None:
         """It is away. Said once, however long it stays away."""
-        why = explain(error)
+        why = self._explain(error)
         if self.up or why != self._why:
             _log.warning("BestChat: Redis at %s %s", self.label, why)
         self.up, self._why = False, why
 
     def note(self, error: BaseException) -> None:
-        """It did not do what it was told."""
-        _log.warning("BestChat: Redis at %s %s", self.label, explain(error))
+        """It did not do what it was told. Said once, until it does again."""
+        why = self._explain(error)
+        if why != self._noted:
+            _log.warning("BestChat: Redis at %s %s", self.label, why)
+        self._noted = why
+
+    def refuse(self, error: BaseException) -> None:
+        """It does not take what is published. Said once, however often that is tried."""
+        if not self.up:
+            return  # which says it all
+        why = f"it {self._explain(error)}"
+        if why != self._refuses:
+            _log.warning(
+                "BestChat: Redis at %s does not pass on what this server says: %s", self.label, why
+            )
+        self._refuses = why
+
+    def accept(self) -> None:
+        """It takes what is published."""
+        if self._refuses:
+            _log.info("BestChat: Redis at %s passes on what this server says again", self.label)
+        self._refuses = ""
+
+    def _explain(self, error: BaseException) -> str:
+        """What is wrong, and for what names rights are missing: nobody else tells those names."""
+        why = explain(error)
+        return f"{why} on {self._prefix}*" if isinstance(error, failures.NoPermissionError) else why
 
     async def answer(self, ask: Callable[[Redis], Awaitable[Answer]]) -> Answer | None:
         """What it answers; none where it does not, which is not waited for again and again."""
@@ -149,11 +180,14 @@ class RedisServer:
             return None
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await ask(self.client)
+                found = await ask(self.client)
         except TROUBLE as error:
             self.note(error)
             self._rests_until = self._clock.monotonic() + jittered(REST_SECONDS)
             return None
+        else:
+            self._noted = ""
+            return found
 
     async def pause(self, failures_in_a_row: int) -> None:
         """Wait a little before the next attempt, longer the more have failed."""
@@ -180,7 +214,9 @@ class RedisServer:
 def explain(error: BaseException) -> str:
     """What is wrong with it, as the end of a sentence. Nothing of what it says is repeated."""
     found = (why for kind, why in _WHY if isinstance(error, kind))
-    return next(found, f"refuses what it is asked: {type(error).__name__}")
+    ours = not isinstance(error, failures.RedisError)
+    what = "has led to an error in BestChat" if ours else "refuses what it is asked"
+    return next(found, f"{what}: {type(error).__name__}")
 
 
 def jittered(seconds: float) -> float:

@@ -15,9 +15,9 @@ _SECONDS = 5.0
 """How long a frame may take; far beyond what any bus needs."""
 
 
-def _frames(*texts: str) -> list[Frame]:
+def _frames(*texts: str, topic: str = "topic") -> list[Frame]:
     key = "01980000-0000-7000-8000-000000000000"
-    names = ConversationId(key), TurnId(key), MessageId(key)
+    names = ConversationId(topic), TurnId(key), MessageId(key)
     return [Frame(Delta(*names, 0, "text", n, n, text)) for n, text in enumerate(texts, 1)]
 
 
@@ -49,8 +49,11 @@ class BusSuite:
 
     async def test_a_frame_arrives_as_it_was(self, bus: Bus) -> None:
         """Item and JSON: nothing is changed on the way, nothing is left out."""
-        key = ConversationId("01980000-0000-7000-8000-000000000000")
-        sent = [*_frames("e\u0301 👩‍👩‍👧 \x00"), Frame(DraftWanted(key, MessageId(key), 1, 2, 3))]
+        key = "01980000-0000-7000-8000-000000000000"
+        sent = [
+            *_frames("e\u0301 👩‍👩‍👧 \x00"),
+            Frame(DraftWanted(ConversationId("topic"), MessageId(key), 1, 2, 3)),
+        ]
         subscription = await bus.subscribe("topic")
         await bus.publish("topic", sent)
         heard: list[Frame] = []
@@ -69,7 +72,7 @@ class BusSuite:
     async def test_topics_are_apart(self, bus: Bus) -> None:
         """Nobody hears what another topic is told."""
         subscription = await bus.subscribe("topic")
-        await bus.publish("other", _frames("not this"))
+        await bus.publish("other", _frames("not this", topic="other"))
         await bus.publish("topic", _frames("this"))
         assert await _hear(subscription, 1) == ["this"]
 
