@@ -139,7 +139,7 @@ def test_the_keyboard_does_everything(panel: Any) -> None:
     panel.ends()
     expect(panel.composer).to_be_focused()
     panel.page.keyboard.press("Shift+Tab")
-    for _ in range(12):
+    for _ in range(40):
         if panel.page.evaluate("document.activeElement.title").startswith("Edit"):
             break
         panel.page.keyboard.press("Shift+Tab")
