@@ -123,7 +123,7 @@ def test_a_files_name_is_one_everywhere(title: str, name: str) -> None:
         ("{}", "no export"),
         ('{"kind": "bestchat.conversation", "version": 2}', "newer version"),
         ('{"kind": "bestchat.conversation", "version": 1}', "cannot be read"),
-        ('{"kind": ' + "[" * 9000 + "]" * 9000 + "}", "nested too deeply"),
+        ('{"kind": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
     ],
 )
 def test_what_is_no_export_is_told_so(content: str, said: str) -> None:
