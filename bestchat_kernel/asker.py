@@ -6,7 +6,6 @@ as there are questions at the same time.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -133,8 +132,5 @@ class Asker:
         apart.model = self._session.model
         try:
             return await apart.ask(question, sink)
-        except asyncio.CancelledError:
-            await apart.stop()
-            raise
         finally:
             self._idle.append(apart)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -136,6 +136,9 @@ class Asks(Protocol):
 
 _LONGEST_TITLE = 300
 
+_STOP_SECONDS = 5.0
+"""How long somebody who stopped asking waits for the turn to end; it ends without them as well."""
+
 
 @dataclass
 class _Turn:
@@ -215,12 +218,23 @@ class ChatSession:
         """
         asking = _Asking()
         self._asking.append(asking)
+        work = asyncio.create_task(self._in_turn(question, sink, asking))
         try:
-            # A cell that was stopped does not wait for long; its turn may still be ending.
-            async with self._one_at_a_time:
-                return await self._ask(question, sink, asking)
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # Nobody waits any more, yet the turn goes on, and costs, until it is told to stop:
+            # also one whose start is still on its way.
+            with suppress(ChatError, TimeoutError):
+                await self._stop([asking])
+                await asyncio.wait_for(work, _STOP_SECONDS)
+            raise
         finally:
             self._asking.remove(asking)
+
+    async def _in_turn(self, question: Question, sink: Sink, asking: _Asking) -> ChatResult:
+        # A cell that was stopped does not wait for long; its turn may still be ending.
+        async with self._one_at_a_time:
+            return await self._ask(question, sink, asking)
 
     async def _ask(self, question: Question, sink: Sink, asking: _Asking) -> ChatResult:
         await self.connection()
@@ -264,7 +278,9 @@ class ChatSession:
 
     async def stop(self) -> None:
         """Stop the turn that is running, or is about to."""
-        asked = list(self._asking)
+        await self._stop(list(self._asking))
+
+    async def _stop(self, asked: Sequence[_Asking]) -> None:
         for asking in asked:  # all of them first: while one is cancelled, the next would begin
             asking.stopped.set()
         for asking in asked:

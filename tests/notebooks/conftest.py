@@ -206,6 +206,14 @@ class Kernel:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query, values)]
 
+    def until_turns(self, state: str, count: int, seconds: float = 20) -> None:
+        """Wait until so many turns are in a state."""
+        until = time.monotonic() + seconds
+        query = "SELECT count(*) AS n FROM turns WHERE state = ?"
+        while [row["n"] for row in self.rows(query, state)] != [count]:
+            assert time.monotonic() < until, self.rows("SELECT id, state FROM turns")
+            time.sleep(0.02)
+
     def said(self) -> list[tuple[str, str]]:
         """Roles and texts of all messages, in the order in which they came."""
         rows = self.rows("SELECT role, parts FROM messages ORDER BY created_at, created_seq")
