@@ -26,6 +26,8 @@
     connect     the server that started this kernel, else the services in this process
     loop        the one thread that owns client or services
     stop        the Stop button, while a cell waits
+    button      a button of our own, under the answer
+    listening   what widgets say while a cell runs
     display     a streaming answer
     screens     where a cell shows it
     markdown    model output made safe to show

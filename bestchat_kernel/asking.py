@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal
 
+from bestchat_kernel.button import AnswerButton
 from bestchat_kernel.display import AnswerView, Screen
 from bestchat_kernel.failure import ChatInterrupted
 from bestchat_kernel.loop import LoopThread
@@ -39,15 +41,41 @@ _LEFT = "Stopped here. The server did not confirm it in time, so that the turn m
 _CUT = "cut off at the model's limit"
 
 
-def ask(loop: LoopThread, session: Asks, question: Question, screen: Screen) -> ChatResult:
+def ask(
+    loop: LoopThread,
+    session: Asks,
+    question: Question,
+    screen: Screen,
+    below: AnswerButton | None = None,
+) -> ChatResult:
     """Ask, show the answer while it grows, and give it.
+
+    Args:
+        loop: where it is waited for.
+        session: whom to ask.
+        question: what.
+        screen: where to show it.
+        below: what stands below it meanwhile, if anything does.
 
     Raises:
         ChatError: there is no answer.
         ChatInterrupted: somebody pressed Stop.
     """
     news: queue.SimpleQueue[Progress | _Ended] = queue.SimpleQueue()
-    view = _Viewer(screen)
+    view = _Viewer(screen, below, lambda: news.put("pressed"))
+    try:
+        return _ask(loop, session, question, news, view)
+    finally:
+        view.close()
+
+
+def _ask(
+    loop: LoopThread,
+    session: Asks,
+    question: Question,
+    news: queue.SimpleQueue[Progress | _Ended],
+    view: _Viewer,
+) -> ChatResult:
     with StopButton(lambda: news.put("pressed")) as button:
         future = loop.submit(session.ask(question, news.put))
         future.add_done_callback(lambda _: news.put("over"))
@@ -99,6 +127,8 @@ def _pump(
             pass
         else:
             if isinstance(progress, str):
+                if progress == "pressed" and seconds < float("inf"):
+                    continue  # once more: it is being stopped already
                 return progress
             view.take(progress)
         view.tick()
@@ -108,8 +138,12 @@ def _pump(
 class _Viewer:
     """Turns what is reported into what is shown."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(
+        self, screen: Screen, below: AnswerButton | None, press: Callable[[], None]
+    ) -> None:
         self._screen = screen
+        self._below = below
+        self._press = press
         self._view = AnswerView(screen)
         self._model = self._label = ""
 
@@ -136,6 +170,12 @@ class _Viewer:
 
     def tick(self) -> None:
         self._view.tick()
+        if self._below is not None:
+            self._below.tick(self._press)
+
+    def close(self) -> None:
+        if self._below is not None:
+            self._below.close()
 
     def finish(self, ending: str, usage: Usage | None = None) -> None:
         """Show the end; nothing at all if nothing had begun."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from IPython.core.formatters import format_display_data
 from IPython.core.interactiveshell import InteractiveShell
 
 from bestchat_kernel import forms, prompt
 from bestchat_kernel.asking import ask
+from bestchat_kernel.button import AnswerButton
 from bestchat_kernel.cells import CellCounter, CellKey
 from bestchat_kernel.display import Screen, captioned, counted
 from bestchat_kernel.failure import ChatFailed
@@ -47,7 +50,7 @@ class ChatCells:
         Raises:
             ChatError: there is no answer, and the cell is not to keep going.
         """
-        screen = CellScreen(self._shell)
+        screen = CellScreen(self._shell, alone=self._alone(chosen, text))
         try:
             value = self._value(chosen, text.strip("\n"), source, screen)
         except ChatError as error:
@@ -62,11 +65,11 @@ class ChatCells:
         form = self._form(chosen)
         question = self._question(chosen, text, form, source, screen)
         if form.read is None:
-            return self._ask(question, _reduced(screen, chosen))
+            return self._ask(question, _reduced(screen, chosen), screen)
         # What is only half of a value is worth seeing while it comes, but a terminal keeps it.
         hidden = QuietScreen(screen)
         while_growing = screen if screen.rich and not chosen.quiet else hidden
-        value, result = self._read(question, form, form.read, while_growing, hidden)
+        value, result = self._read(question, form, form.read, while_growing, hidden, screen)
         if not chosen.quiet:
             self._show(value, form, result, screen)
         return value
@@ -117,8 +120,13 @@ class ChatCells:
             max_cost=chosen.max_cost,
         )
 
-    def _ask(self, question: Question, screen: Screen) -> ChatResult:
-        return ask(self._loop, self._session, question, screen)
+    def _ask(self, question: Question, screen: Screen, cell: CellScreen) -> ChatResult:
+        """Ask; the answer appears on a screen, which is the cell's or a part of it."""
+        button = None
+        kernel = getattr(self._shell, "kernel", None)
+        if cell.alone and kernel is not None and AnswerButton.possible():
+            button = AnswerButton(cell, kernel)
+        return ask(self._loop, self._session, question, screen, button)
 
     def _read(
         self,
@@ -127,9 +135,10 @@ class ChatCells:
         read: Callable[[str], object],
         screen: Screen,
         hidden: QuietScreen,
+        cell: CellScreen,
     ) -> tuple[object, ChatResult]:
         """Ask for a value, and once more if what comes is none."""
-        first = self._ask(question, screen)
+        first = self._ask(question, screen, cell)
         try:
             return read(first.text), first
         except Unusable as error:
@@ -137,7 +146,7 @@ class ChatCells:
             again = replace(
                 question, text=form.repair(str(error)), images=(), new=False, conversation=None
             )
-        second = self._ask(replace(again, follow_up=True), screen)
+        second = self._ask(replace(again, follow_up=True), screen, cell)
         second = replace(second, usage=first.usage + second.usage)
         try:
             return read(second.text), second
@@ -165,6 +174,25 @@ class ChatCells:
         screen.show(bundle, {"bestchat": {"model": result.model, "usage": counted(result.usage)}})
         screen.end()
 
+    def _alone(self, chosen: CellOptions, text: str) -> bool:
+        """Whether all that appears in the cell comes from here, before somebody who looks on.
+
+        An expression in the prompt may print, and so may the rest of a cell.
+        """
+        if not self._attended():
+            return False
+        if threading.current_thread() is not threading.main_thread():
+            return False
+        if "{{" in text and not chosen.raw:
+            return False
+        code = str((self._parent().get("content") or {}).get("code", "")).strip()
+        return code.startswith("%%chat") or (code.startswith("%chat ask") and "\n" not in code)
+
+    def _parent(self) -> dict[str, Any]:
+        """The message that the running cell came with."""
+        parent = self._shell.get_parent() if hasattr(self._shell, "get_parent") else None
+        return parent or {}
+
     def _attended(self) -> bool:
         """Whether somebody sits before the notebook: who runs one headless takes no input."""
         kernel = getattr(self._shell, "kernel", None)
@@ -172,8 +200,7 @@ class ChatCells:
 
     def _cell_key(self, source: str) -> CellKey:
         """The front end's own id of the running cell, where it gives one."""
-        parent = self._shell.get_parent() if hasattr(self._shell, "get_parent") else None
-        metadata = (parent or {}).get("metadata") or {}
+        metadata = self._parent().get("metadata") or {}
         return metadata.get("cellId") or self._counter.key(source)
 
 

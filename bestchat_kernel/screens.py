@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.display import display
+from IPython.display import clear_output, display
 
 from bestchat_kernel.display import Screen
 
@@ -14,12 +14,15 @@ from bestchat_kernel.display import Screen
 class CellScreen:
     """Shows in the output of the running cell; in a terminal, prints."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        """Show in this shell."""
+    def __init__(self, shell: InteractiveShell, *, alone: bool = False) -> None:
+        """Show in this shell; `alone` if nothing else shows anything in the cell."""
+        self.alone = alone
         self.rich = getattr(shell, "kernel", None) is not None
         """Whether what was shown can be replaced."""
         self._display_id = uuid.uuid4().hex
-        self._shown = False
+        self._kept: list[str | None] = []
+        """All that is here, in order: notes, and none for the place of what was shown."""
+        self._shown: tuple[dict[str, str], dict[str, Any]] | None = None
         self._printed = ""
 
     def show(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
@@ -27,14 +30,35 @@ class CellScreen:
         if not self.rich:
             self._print(bundle["text/plain"])
             return
-        display(  # type: ignore[no-untyped-call]  # IPython's own
-            bundle,
-            raw=True,
-            metadata=metadata,
-            display_id=self._display_id,
-            update=self._shown,
-        )
-        self._shown = True
+        update = self._shown is not None
+        self._shown = bundle, metadata
+        if not update:
+            self._kept.append(None)
+        self._display(update=update)
+
+    def _display(self, *, update: bool) -> None:
+        if self._shown is not None:
+            bundle, metadata = self._shown
+            display(  # type: ignore[no-untyped-call]  # IPython's own
+                bundle, raw=True, metadata=metadata, display_id=self._display_id, update=update
+            )
+
+    def put_below(self, bundle: dict[str, Any]) -> None:
+        """Show something that goes again, below all else."""
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]  # likewise
+
+    def take_away(self) -> None:
+        """Leave no trace of what was put below.
+
+        Front ends cannot take back a single output: the cell is emptied, and all the rest is shown
+        again. So it is right only where everything in the cell was shown here.
+        """
+        clear_output(wait=bool(self._kept))  # type: ignore[no-untyped-call]  # likewise
+        for note in self._kept:
+            if note is None:
+                self._display(update=False)
+            else:
+                print(note, flush=True)  # noqa: T201  as in `note`
 
     def _print(self, text: str) -> None:
         """A terminal cannot take back: print what is new, or all of it if something changed."""
@@ -49,6 +73,7 @@ class CellScreen:
 
     def note(self, text: str) -> None:
         """Say something beside the answer."""
+        self._kept.append(text)
         print(text, flush=True)  # noqa: T201  stdout of the cell is where it belongs
 
 

@@ -157,14 +157,17 @@ class Kernel:
             self.close()
             raise
 
-    def begin(self, code: str, cell: str | None = None) -> Running:
-        """Run a cell and do not wait for it; `cell` is the front end's id of it."""
+    def begin(self, code: str, cell: str | None = None, *, attended: bool = False) -> Running:
+        """Run a cell and do not wait for it; `cell` is the front end's id of it.
+
+        `attended` says that somebody sits there, who can be asked for input.
+        """
         content = {
             "code": code,
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": attended,
             "stop_on_error": True,
         }
         metadata = {} if cell is None else {"cellId": cell}
