@@ -15,6 +15,7 @@ import msgspec
 from bestchat_server_ext.api import (
     approvals,
     conversations,
+    files,
     frames,
     messages,
     models,
@@ -32,9 +33,11 @@ from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.access import EVERY_SCOPE, KERNEL_SCOPES, Scope
 from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import MissingKey, NotFound, RateLimited
+from bestchat_server_ext.core.files import FileUpload
 from bestchat_server_ext.core.ids import (
     LOCAL_OWNER,
     ConversationId,
+    FileId,
     MessageId,
     RequestId,
     TokenId,
@@ -42,6 +45,7 @@ from bestchat_server_ext.core.ids import (
     uuid7,
 )
 from bestchat_server_ext.core.messages import (
+    FilePart,
     ImagePart,
     Message,
     ReasoningPart,
@@ -175,6 +179,19 @@ WAITS = QueuedMessage(
     START + timedelta(seconds=40),
     (ImagePart("image/png", b"\x89PNG"),),
     RequestOptions(temperature=0.2),
+    files=(FilePart(FileId(_id(81)), "sales.csv", "text/csv", 1_234),),
+)
+UPLOAD = FileUpload(
+    FileId(_id(81)),
+    CONVERSATION,
+    "sales.csv",
+    1_234,
+    START,
+    "text/csv",
+    "stored",
+    "ready",
+    "a table of 12 rows below its header and 2 columns",
+    attached=True,
 )
 
 STORY: tuple[ev.Event, ...] = (
@@ -413,6 +430,10 @@ REQUESTS: tuple[msgspec.Struct, ...] = (
         conversation_id=CONVERSATION, request_id=RequestId("again-1"), message_id=ANSWER
     ),
     messages.PinMessage(CONVERSATION, ANSWER),
+    files.CreateFile(conversation_id=CONVERSATION, name="sales.csv", size=1_234),
+    files.GetFile(UPLOAD.id),
+    files.ListFiles(CONVERSATION),
+    files.DeleteFile(UPLOAD.id),
     turns.CancelTurn(STOPPED),
     turns.GetTurn(DONE),
     approvals.ListApprovals(),
@@ -443,6 +464,8 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
     conversations.ExportedFile("Sales-of-the-autumn.md", "text/markdown", "# Sales\n"),
     STATE.messages[ANSWER],
     Empty(),
+    UPLOAD,
+    files.FileList((UPLOAD,)),
     turns.TurnTicket(DONE, _question(DONE), 4, MODEL),
     *STATE.turns.values(),
     approvals.PendingApprovals((WAITING,)),

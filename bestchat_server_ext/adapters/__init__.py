@@ -10,6 +10,8 @@ local_model                     the embedded model in a child process; xllamacpp
 endpoint_configured             a server whose address and key are configured
 vault_aes                       keys at rest; cryptography, keyring
 key_command                     commands that print keys
+files_obstore                   attached files in a folder; obstore
+file_texts                      what attached files say, read in a child process; pypdf, pyarrow
 tools_server                    registered Python functions
 secrets_env                     keys from the environment
 clock_system                    the real time

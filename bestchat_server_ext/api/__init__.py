@@ -4,8 +4,8 @@ From this list come the HTTP door, the in-process client, the OpenAPI document a
 types.
 
     procedure                       Procedure[Request, Response]: name, models, scope, target
-    conversations, turns, messages, approvals, events, models, providers, tokens, usage, system
-                                    requests, responses and procedures of one topic
+    conversations, turns, messages, files, approvals, events, models, providers, tokens, usage,
+    system                          requests, responses and procedures of one topic
     decoding                        JSON from outside -> a value, or what is wrong with it and where
     error_body                      what an HTTP answer says when something went wrong
     frames                          what travels on the WebSocket

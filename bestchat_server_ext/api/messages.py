@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bestchat_server_ext.api.files import Files
 from bestchat_server_ext.api.procedure import ApiRequest, Procedure
 from bestchat_server_ext.api.turns import Images, Text, TurnRequest, TurnTicket
 from bestchat_server_ext.core.access import Scope
@@ -18,6 +19,8 @@ class EditMessage(TurnRequest, kw_only=True):
     """What the user says instead."""
     images: Images | None = None
     """The pictures that go along instead; those of the former message if left out."""
+    files: Files | None = None
+    """The files that go along instead; those of the former message if left out."""
 
 
 class RegenerateAnswer(TurnRequest, kw_only=True):

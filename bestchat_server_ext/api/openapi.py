@@ -21,7 +21,8 @@ from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
 from bestchat_server_ext.api.system import Health
 from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.events import Event
-from bestchat_server_ext.core.messages import Part
+from bestchat_server_ext.core.files import FileUpload
+from bestchat_server_ext.core.messages import PICTURES, Part
 
 Json = dict[str, Any]
 AnyProcedure = Procedure[Any, Any]
@@ -47,6 +48,7 @@ _FAILURES = {
     "404": ("NotFound", "There is no such object, or it is somebody else's."),
     "409": ("Conflict", "The object has moved on since the caller last saw it."),
     "413": ("TooLarge", "The request's body is too large."),
+    "416": ("NoSuchBytes", "The file has no bytes where `Range` says."),
     "429": ("LimitReached", "A limit on sizes, rates or money was reached."),
     "500": ("InternalError", "A mistake of the server's."),
     "502": ("UpstreamFailed", "The model's host failed."),
@@ -83,6 +85,18 @@ _PROTOCOL: Json = {
     "schema": {"type": "integer", "minimum": PROTOCOL - 1, "maximum": PROTOCOL + 1},
     "example": PROTOCOL,
 }
+
+_FILE_ID: Json = {
+    "name": "file_id",
+    "in": "path",
+    "required": True,
+    "description": "The file's id.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+_BINARY: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+_DOWNLOADS: Json = _BINARY | dict.fromkeys(sorted(PICTURES), _BINARY["application/octet-stream"])
 
 _SECURITY_SCHEMES: Json = {
     "token": {
@@ -143,6 +157,7 @@ def _paths() -> Json:
         if not item.stream
     }
     return calls | {
+        f"{ROOT}files/{{file_id}}": _file_bytes(),
         f"{ROOT}health": {"get": _health()},
         f"{ROOT}openapi.json": {"get": _itself()},
     }
@@ -160,6 +175,37 @@ def _call(procedure: AnyProcedure) -> Json:
             "content": _body(procedure.request),
         },
         "responses": _success(procedure.response) | _failures(*_statuses(procedure)),
+    }
+
+
+def _file_bytes() -> Json:
+    """Where the bytes of files go in and out."""
+    failures = _failures("400", "401", "403", "404", "413", "500", "503")
+    return {
+        "parameters": [_FILE_ID],
+        "put": {
+            "operationId": "files.put",
+            "tags": ["files"],
+            "summary": "Send the bytes of a file that `files.create` has announced.",
+            "security": _CREDENTIALS,
+            "x-required-scope": Scope.CONVERSATIONS_WRITE.value,
+            "requestBody": {"required": True, "content": _BINARY},
+            "responses": _success(FileUpload) | failures | _failures("409", "429"),
+        },
+        "get": {
+            "operationId": "files.bytes",
+            "tags": ["files"],
+            "summary": "Read the bytes of a file, or of a part of it: one `Range` counts.",
+            "security": _CREDENTIALS,
+            "x-required-scope": Scope.CONVERSATIONS_READ.value,
+            "responses": {
+                "200": {"description": "All of them.", "content": _DOWNLOADS},
+                "206": {"description": "Those that `Range` names.", "content": _DOWNLOADS},
+                "304": {"description": "What `If-None-Match` names is still right."},
+            }
+            | failures
+            | _failures("416"),
+        },
     }
 
 

@@ -15,7 +15,7 @@ PROTOCOL = 1
 Request = TypeVar("Request", bound=msgspec.Struct)
 Response = TypeVar("Response", bound=msgspec.Struct)
 
-TargetField = Literal["conversation_id", "turn_id", "execution_id", "token_id"]
+TargetField = Literal["conversation_id", "turn_id", "execution_id", "token_id", "file_id"]
 
 
 @dataclass(frozen=True)

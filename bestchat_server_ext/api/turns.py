@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from bestchat_server_ext.api.files import Files
 from bestchat_server_ext.api.procedure import ApiRequest, Procedure
 from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.conversation import Conversation, Turn
@@ -42,6 +43,8 @@ class StartTurn(TurnRequest, kw_only=True):
     """What the user says."""
     images: Images = ()
     """Pictures that go along."""
+    files: Files = ()
+    """Uploaded files that go along, pictures among them: see `files.create`."""
     parent_id: MessageId | None = None
     """The message it follows. None follows the newest message, unless `root` is set."""
     root: bool = False

@@ -31,6 +31,7 @@ from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
 from bestchat_server_ext.services.exchange import ExchangeService
 from bestchat_server_ext.services.failover import FailoverService
+from bestchat_server_ext.services.files import FileService, Limits
 from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.model_lists import ModelLists
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
@@ -108,6 +109,7 @@ class Application:
                 last_first.push_async_callback(self._leave)
             last_first.push_async_callback(self._services.providers.close)
             last_first.push_async_callback(self._services.usage.close)
+            last_first.push_async_callback(self._services.files.close)
             last_first.push_async_callback(self._services.turns.close)
             last_first.push_async_callback(self._services.housekeeping.close)
 
@@ -169,10 +171,12 @@ async def _assemble(
     registry, stored = await _registry(settings, environ, database, clock, cache, serves=serves)
     telemetry = await observers(environ, clock, bus, serves=serves)
     budget = _budget(settings, database, registry, usage)
+    files = _files(settings, database, clock)
     wheel = Wheel(
         database.storage,
         stream,
         ContextManager(),
+        files,
         registry,
         ToolExecutor([*tools, *_plugin_tools()]),
         FailoverService(registry, bus, cache, clock, _fallbacks(settings), usage=usage),
@@ -185,8 +189,11 @@ async def _assemble(
         storage=database.storage,
         stream=stream,
         conversations=conversations,
-        exchange=ExchangeService(stream),
-        housekeeping=Housekeeping(conversations, clock, timedelta(days=settings.keep_deleted_days)),
+        exchange=ExchangeService(stream, files),
+        files=files,
+        housekeeping=Housekeeping(
+            conversations, files, clock, timedelta(days=settings.keep_deleted_days)
+        ),
         providers=registry,
         turns=TurnService(
             wheel, TitleService(stream, registry, usage, budget, settings.title_model or None)
@@ -234,6 +241,15 @@ async def _registry(
         stored,
     )
     return registry, stored
+
+
+def _files(settings: Settings, database: Database, clock: Clock) -> FileService:
+    from bestchat_server_ext.adapters.file_texts import ChildTextReader
+    from bestchat_server_ext.adapters.files_obstore import LocalFiles
+
+    limits = Limits(settings.max_file_mb * 10**6, settings.max_files_mb * 10**6)
+    store = LocalFiles(settings.data_dir / "files")
+    return FileService(database.uploads, store, ChildTextReader(), clock, limits)
 
 
 def _budget(

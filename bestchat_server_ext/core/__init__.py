@@ -7,6 +7,7 @@ Nothing in here waits, reads a clock, opens a file or logs; time and ids come in
     events                          past-tense facts, and deltas that are not facts yet
     conversation                    reduce(snapshot, event): rows and clients change alike
     conversation_settings, queue    what is set for a conversation; messages that wait in it
+    files, file_types               what is attached; what a file is, by its first bytes
     search, fences                  what can be found; what of a text is code
     export, importing, copying      conversations as files, out of files, and as others' beginning
     window                          what is sent when a model cannot take everything

@@ -10,11 +10,12 @@ from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.ids import (
     ConversationId,
     ExecutionId,
+    FileId,
     MessageId,
     TurnId,
     derived_id,
 )
-from bestchat_server_ext.core.messages import Message, Part, ToolCallPart
+from bestchat_server_ext.core.messages import FilePart, Message, Part, ToolCallPart
 
 MOST_STEPS = 100_000
 """Above any step that a turn can have."""
@@ -66,7 +67,14 @@ def _require_sane(message: Message) -> None:
         )
 
 
+def copied_file(file_id: FileId, into: ConversationId) -> FileId:
+    """The name of a file's copy in another conversation."""
+    return FileId(derived_id(into, "file", file_id))
+
+
 def _part(part: Part, into: ConversationId) -> Part:
+    if isinstance(part, FilePart):
+        return msgspec.structs.replace(part, file_id=copied_file(part.file_id, into))
     if not isinstance(part, ToolCallPart):
         return part
     key = ExecutionId(derived_id(into, "execution", part.execution_id))

@@ -17,6 +17,7 @@ import msgspec
 
 from bestchat_server_ext.core.errors import InvalidRequest
 from bestchat_server_ext.core.messages import (
+    FilePart,
     ImagePart,
     Message,
     Part,
@@ -200,7 +201,7 @@ def _text(part: Part) -> str:
             return _call_text(call)
         case ToolResultPart(result=result):
             return result.content
-        case ImagePart():
+        case ImagePart() | FilePart():  # what a file says stands in the request in its place
             return ""
 
 

@@ -13,6 +13,7 @@ from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.fences import segments
 from bestchat_server_ext.core.ids import MessageId
 from bestchat_server_ext.core.messages import (
+    FilePart,
     ImagePart,
     Message,
     Part,
@@ -103,6 +104,8 @@ def _markdown(part: Part) -> str:
             return text.strip("\n")
         case ImagePart(media_type=media_type):
             return f"*An image ({media_type}).*"
+        case FilePart(name=name):
+            return f"*The file {_coded(name)}.*"
         case ReasoningPart():
             return ""
         case ToolCallPart(call=call):
@@ -110,6 +113,12 @@ def _markdown(part: Part) -> str:
         case ToolResultPart(name=name, result=result):
             said = "failed" if result.is_error else "gave"
             return f"`{name}` {said}:\n\n{_fenced(result.content)}"
+
+
+def _coded(name: str) -> str:
+    """A name that somebody else chose, so that nothing in it is Markdown."""
+    shown = _one_line(name.replace("`", "'"))
+    return f"`{shown}`"
 
 
 def _fenced(text: str, language: str = "") -> str:

@@ -16,6 +16,7 @@ MessageId = NewType("MessageId", str)
 TurnId = NewType("TurnId", str)
 ExecutionId = NewType("ExecutionId", str)
 TokenId = NewType("TokenId", str)
+FileId = NewType("FileId", str)
 OwnerId = NewType("OwnerId", str)
 RequestId = NewType("RequestId", str)
 """Made by the client, unique per owner; sending a request twice under one id acts once."""

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from bestchat_server_ext.core.errors import InvalidRequest
-from bestchat_server_ext.core.ids import ExecutionId, MessageId, TurnId
+from bestchat_server_ext.core.ids import ExecutionId, FileId, MessageId, TurnId
 from bestchat_server_ext.core.models import FinishReason, Usage
 from bestchat_server_ext.core.tools import ToolCall, ToolResult
 
@@ -33,6 +33,19 @@ class ImagePart(msgspec.Struct, frozen=True, tag="image"):
     """Its format, for example `image/png`."""
     data: bytes
     """The file's bytes; base64 in JSON."""
+
+
+class FilePart(msgspec.Struct, frozen=True, tag="file"):
+    """An uploaded file that goes along with a text: its name here, its bytes elsewhere."""
+
+    file_id: FileId
+    """Where its bytes are."""
+    name: str
+    """What it is called."""
+    media_type: str
+    """What it is, by its content, for example `text/csv`."""
+    size: int
+    """Its bytes."""
 
 
 class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning", omit_defaults=True):
@@ -66,7 +79,7 @@ class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result"):
     """What it brought."""
 
 
-Part = TextPart | ImagePart | ReasoningPart | ToolCallPart | ToolResultPart
+Part = TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):

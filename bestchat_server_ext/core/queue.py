@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from bestchat_server_ext.core.ids import RequestId, TurnId
-from bestchat_server_ext.core.messages import ImagePart
+from bestchat_server_ext.core.messages import FilePart, ImagePart
 from bestchat_server_ext.core.models import RequestOptions
 
 QUEUE_LIMIT = 20
@@ -33,6 +33,8 @@ class QueuedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to answer."""
     attended: bool = True
     """Whether a person is there to be asked for approvals."""
+    files: tuple[FilePart, ...] = ()
+    """The files that go along."""
 
 
 def queued_bytes(message: QueuedMessage) -> int:

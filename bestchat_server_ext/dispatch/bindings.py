@@ -17,6 +17,7 @@ from bestchat_server_ext.api import (
     approvals,
     conversations,
     events,
+    files,
     messages,
     models,
     providers,
@@ -33,6 +34,7 @@ from bestchat_server_ext.core.tools import Decision
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.services.conversations import ConversationManager
 from bestchat_server_ext.services.exchange import ExchangeService
+from bestchat_server_ext.services.files import FileService
 from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
@@ -51,6 +53,7 @@ class Services:
     stream: StreamService
     conversations: ConversationManager
     exchange: ExchangeService
+    files: FileService
     housekeeping: Housekeeping
     providers: ProviderRegistry
     turns: TurnService
@@ -104,6 +107,10 @@ class Bindings:
             messages.edit: self._edit,
             messages.regenerate: self._regenerate,
             messages.pin: self._pin,
+            files.create: self._create_file,
+            files.get: self._file,
+            files.list_: self._files,
+            files.delete: self._delete_file,
             approvals.list_: self._pending,
             approvals.answer: self._answer,
             events.replay: self._replay,
@@ -189,6 +196,7 @@ class Bindings:
     async def _delete(self, _: Caller, request: conversations.DeleteConversation) -> msgspec.Struct:
         if request.forever:
             await self._services.conversations.purge(request.conversation_id)
+            await self._services.files.sweep()
         else:
             await self._services.turns.stop(request.conversation_id)
             await self._services.conversations.trash(request.conversation_id)
@@ -229,6 +237,20 @@ class Bindings:
 
     async def _turn(self, _: Caller, request: turns.GetTurn) -> msgspec.Struct:
         return await self._services.turns.get(request.turn_id)
+
+    async def _create_file(self, _: Caller, request: files.CreateFile) -> msgspec.Struct:
+        here = await self._services.conversations.get(request.conversation_id)
+        return await self._services.files.create(here, request)
+
+    async def _file(self, _: Caller, request: files.GetFile) -> msgspec.Struct:
+        return await self._services.files.get(request.file_id)
+
+    async def _files(self, _: Caller, request: files.ListFiles) -> msgspec.Struct:
+        return await self._services.files.list(request.conversation_id)
+
+    async def _delete_file(self, _: Caller, request: files.DeleteFile) -> msgspec.Struct:
+        await self._services.files.delete(request.file_id)
+        return Empty()
 
     async def _pending(self, caller: Caller, request: approvals.ListApprovals) -> msgspec.Struct:
         found = await self._services.storage.pending(caller.owner, request.conversation_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Collection
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -19,12 +19,15 @@ from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
     NotAuthenticated,
+    NotFound,
 )
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId, TokenId
+from bestchat_server_ext.core.files import FileUpload
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, FileId, TokenId
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.dispatch.bindings import Bindings, Services
 from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.ports.storage import ObjectKind
+from bestchat_server_ext.services.files import Receiving
 from bestchat_server_ext.services.stream import OPEN
 
 _log = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ _KINDS: dict[TargetField, ObjectKind] = {
     "conversation_id": "conversation",
     "turn_id": "turn",
     "execution_id": "execution",
+    "file_id": "file",
 }
 
 
@@ -60,14 +64,9 @@ class Dispatcher:
             ChatError: always one of the family; a mistake of ours becomes `InternalError`, with
                 the details in the log.
         """
-        try:
+        with _mistakes(procedure.name):
             allowed = await self._admit(caller, procedure, request)
             response = await self._bindings.body(procedure.name)(allowed, request)
-        except ChatError:
-            raise
-        except Exception as error:
-            _log.error("BestChat: %s failed: %s", procedure.name, origin(error))
-            raise InternalError from error
         if not isinstance(response, procedure.response):
             raise InternalError
         return response
@@ -83,7 +82,7 @@ class Dispatcher:
         Raises:
             ChatError: as in `call`, also while following.
         """
-        try:
+        with _mistakes(events.subscribe.name):
             await self._admit(caller, events.subscribe, request)
             frames = self._services.stream.follow(
                 request.conversation_id, request.after, request.draft, gate
@@ -91,11 +90,40 @@ class Dispatcher:
             async with aclosing(frames):
                 async for frame in frames:
                     yield frame
-        except ChatError:
-            raise
-        except Exception as error:
-            _log.error("BestChat: %s failed: %s", events.subscribe.name, origin(error))
-            raise InternalError from error
+
+    async def receive(self, caller: Caller | None, file_id: FileId, size: int | None) -> Receiving:
+        """Begin to take the bytes of a file that was announced; `size` if it is known.
+
+        Raises:
+            ChatError: as in `call`.
+        """
+        with _mistakes("PUT files"):
+            await self._admit_file(caller, Scope.CONVERSATIONS_WRITE, file_id)
+            return await self._services.files.receive(file_id, size)
+
+    async def stored(self, caller: Caller | None, file_id: FileId) -> FileUpload:
+        """A file whose bytes are there; `bytes_of` gives them.
+
+        Raises:
+            ChatError: as in `call`.
+        """
+        with _mistakes("GET files"):
+            await self._admit_file(caller, Scope.CONVERSATIONS_READ, file_id)
+            upload = await self._services.files.get(file_id)
+        if upload.state != "stored":
+            raise NotFound("The bytes of this file have not come.", hint="Send them with PUT.")
+        return upload
+
+    def bytes_of(self, upload: FileUpload, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes of a file that `stored` gave, from `start` up to and not including `end`."""
+        return self._services.files.bytes_of(upload.id, start, end)
+
+    async def _admit_file(self, caller: Caller | None, scope: Scope, file_id: FileId) -> None:
+        allowed = _known(caller)
+        located = await self._services.storage.locate("file", file_id)
+        if located is None:
+            raise no_such_object()
+        require(allowed, scope, Target(located.owner))
 
     async def _admit(
         self, caller: Caller | None, procedure: Procedure[Request, Response], request: Request
@@ -103,13 +131,9 @@ class Dispatcher:
         """Check credential, scope and ownership, before anything else happens."""
         if procedure.scope is None:
             return caller
-        if caller is None:
-            raise NotAuthenticated(
-                "This call needs a credential.",
-                hint="Send Jupyter's token or a BestChat token in the Authorization header.",
-            )
-        require(caller, procedure.scope, await self._target(procedure, request))
-        return caller
+        known = _known(caller)
+        require(known, procedure.scope, await self._target(procedure, request))
+        return known
 
     async def heartbeat(
         self, caller: Caller, conversation_ids: Collection[ConversationId]
@@ -150,6 +174,27 @@ class Dispatcher:
         if owner is None:
             raise no_such_object()
         return Target(owner)
+
+
+def _known(caller: Caller | None) -> Caller:
+    if caller is None:
+        raise NotAuthenticated(
+            "This call needs a credential.",
+            hint="Send Jupyter's token or a BestChat token in the Authorization header.",
+        )
+    return caller
+
+
+@contextmanager
+def _mistakes(name: str) -> Iterator[None]:
+    """Let nothing out but errors of the family; the details of a mistake of ours are logged."""
+    try:
+        yield
+    except ChatError:
+        raise
+    except Exception as error:
+        _log.error("BestChat: %s failed: %s", name, origin(error))
+        raise InternalError from error
 
 
 def decode_request(procedure: Procedure[Request, Response], body: bytes) -> Request:

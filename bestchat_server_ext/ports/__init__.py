@@ -15,6 +15,8 @@ Each has a conformance suite in `testing.port_suites` that every adapter passes.
     vault         encrypts secrets, and knows where the master keys are
     tool_host     which tools there are, and running them
     secrets       a provider's key by the name of its variable
+    files         the bytes of attached files, and what they say as text
+    uploads       what is known of attached files
     clock         now, sleep, and new ids
     telemetry     who is told what happens to turns, in names and sizes
 """

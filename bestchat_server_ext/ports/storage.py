@@ -57,7 +57,7 @@ class Appended(msgspec.Struct, frozen=True):
     """The lease, if a claim was made and nobody else holds it."""
 
 
-ObjectKind = Literal["conversation", "turn", "execution"]
+ObjectKind = Literal["conversation", "turn", "execution", "file"]
 """What an id from outside can name."""
 
 

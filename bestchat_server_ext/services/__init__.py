@@ -3,6 +3,7 @@
 stream          append, publish, follow: events once stored, deltas while they last
 conversations   ConversationManager: create, read, find, arrange, delete
 exchange        ExchangeService: forks, export, import
+files           FileService: attached files, from the upload to what a model reads of them
 titles          TitleService: a conversation's title by a model, if that is switched on
 housekeeping    removing what was deleted long ago
 context         ContextManager: the projection that a model gets to see

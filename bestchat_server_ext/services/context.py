@@ -7,7 +7,7 @@ share their first bytes and a provider's cache recognises them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,8 +15,8 @@ import msgspec
 from bestchat_server_ext.core import window
 from bestchat_server_ext.core.conversation import ConversationState, Turn
 from bestchat_server_ext.core.cost import fixed_tokens
-from bestchat_server_ext.core.ids import MessageId
-from bestchat_server_ext.core.messages import Message, TextPart
+from bestchat_server_ext.core.ids import FileId, MessageId
+from bestchat_server_ext.core.messages import FilePart, Message, Part, TextPart
 from bestchat_server_ext.core.models import ModelFacts, ModelRef
 from bestchat_server_ext.core.request import ModelRequest
 from bestchat_server_ext.core.tools import ToolSpec
@@ -24,6 +24,9 @@ from bestchat_server_ext.core.turn import RequestReduced
 
 GO_ON = "Go on exactly where your last answer broke off. Repeat nothing, and do not apologise."
 """Said in the user's place to a model that cannot continue an answer that was begun for it."""
+
+
+NOTHING_ATTACHED: Mapping[FileId, Part] = {}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class ContextManager:
         leaf: MessageId,
         facts: ModelFacts,
         tools: Sequence[ToolSpec],
+        contents: Mapping[FileId, Part] = NOTHING_ATTACHED,
     ) -> Projection:
         """The branch that ends in `leaf`, as a request to a model.
 
@@ -61,11 +65,12 @@ class ContextManager:
             leaf: the message that the answer follows.
             facts: what is known of the model.
             tools: what it may call.
+            contents: what it gets in place of attached files.
         """
         ordered = tuple(sorted(tools, key=lambda tool: tool.name))
         system = state.conversation.settings.system_prompt
         fixed = fixed_tokens(system, ordered)
-        sent = window.fit(state.branch(leaf), state.turns, facts.window, fixed)
+        sent = window.fit(_filled(state.branch(leaf), contents), state.turns, facts.window, fixed)
         request = ModelRequest(
             model=ModelRef.parse(facts.ref),
             messages=_spoken(sent.messages, turn, prefill=bool(facts.prefill)),
@@ -75,6 +80,22 @@ class ContextManager:
             owner=state.conversation.owner,
         )
         return Projection(request, _reduced(sent, turn, facts.window))
+
+
+def _filled(branch: Sequence[Message], contents: Mapping[FileId, Part]) -> Sequence[Message]:
+    """The branch with what stands in files in place of their names."""
+    return [
+        msgspec.structs.replace(
+            message, parts=tuple(_content(part, contents) for part in message.parts)
+        )
+        if any(isinstance(part, FilePart) for part in message.parts)
+        else message
+        for message in branch
+    ]
+
+
+def _content(part: Part, contents: Mapping[FileId, Part]) -> Part:
+    return contents.get(part.file_id, part) if isinstance(part, FilePart) else part
 
 
 def _reduced(sent: window.Fit, turn: Turn, most: int | None) -> RequestReduced | None:

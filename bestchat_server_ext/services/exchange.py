@@ -29,6 +29,7 @@ from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId
 from bestchat_server_ext.core.importing import from_json, from_jupyter_ai
 from bestchat_server_ext.core.messages import require_pictures
 from bestchat_server_ext.services.conversations import require_settings
+from bestchat_server_ext.services.files import FileService
 from bestchat_server_ext.services.stream import StreamService
 
 MOST_MESSAGES = 10_000
@@ -38,9 +39,10 @@ MOST_MESSAGES = 10_000
 class ExchangeService:
     """Copies what was said, here or to and from files."""
 
-    def __init__(self, stream: StreamService) -> None:
-        """Work on this."""
+    def __init__(self, stream: StreamService, files: FileService) -> None:
+        """Work on these."""
         self._stream = stream
+        self._files = files
 
     async def fork(self, owner: OwnerId, request: ForkConversation) -> Conversation:
         """Begin a conversation with what another one says up to a message.
@@ -60,8 +62,11 @@ class ExchangeService:
             state.conversation.id,
         )
         conversation_id = self._new_id()
-        said = copied(state.branch(leaf), conversation_id)
-        return await self._begin(conversation_id, [began, *map(MessageAdded, said)])
+        branch = state.branch(leaf)
+        said = copied(branch, conversation_id)
+        fork = await self._begin(conversation_id, [began, *map(MessageAdded, said)])
+        await self._files.copy(branch, fork)
+        return fork
 
     async def export(self, request: ExportConversation) -> ExportedFile:
         """Write a conversation into a file's text.

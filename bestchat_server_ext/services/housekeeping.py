@@ -10,6 +10,7 @@ from bestchat_server_ext.core.errors import ChatError
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.ports.clock import Clock
 from bestchat_server_ext.services.conversations import PURGED_AT_ONCE, ConversationManager
+from bestchat_server_ext.services.files import FileService
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +22,15 @@ class Housekeeping:
     """Removes what was deleted long ago."""
 
     def __init__(
-        self, conversations: ConversationManager, clock: Clock, keep_deleted: timedelta
+        self,
+        conversations: ConversationManager,
+        files: FileService,
+        clock: Clock,
+        keep_deleted: timedelta,
     ) -> None:
         """Work on these; what was deleted can be restored for `keep_deleted`."""
         self._conversations = conversations
+        self._files = files
         self._clock = clock
         self._keep = keep_deleted
         self._task: asyncio.Task[None] | None = None
@@ -43,6 +49,7 @@ class Housekeeping:
         while True:
             try:
                 gone = await self._conversations.purge_deleted(self._keep)
+                await self._files.tidy()
             except ChatError as error:
                 _log.warning("BestChat: deleted conversations stay: %s", error.info.code)
                 gone = 0

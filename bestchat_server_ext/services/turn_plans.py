@@ -17,7 +17,7 @@ from bestchat_server_ext.core.events import (
     TurnStarted,
 )
 from bestchat_server_ext.core.ids import MessageId, RequestId, TurnId, derived_id
-from bestchat_server_ext.core.messages import ImagePart, Message, TextPart
+from bestchat_server_ext.core.messages import FilePart, ImagePart, Message, TextPart
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.queue import QueuedMessage
 
@@ -44,6 +44,21 @@ class Plan:
         return (*self.before, self.started, *self.after)
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a user says.
+
+    Attributes:
+        text: the words.
+        images: the pictures that go along.
+        files: the files that do.
+    """
+
+    text: str
+    images: Sequence[ImagePart] = ()
+    files: Sequence[FilePart] = ()
+
+
 def question_id(turn_id: TurnId) -> MessageId:
     """The id of the user message that a turn brings."""
     return MessageId(derived_id(turn_id, "question"))
@@ -59,7 +74,7 @@ def say(
     asked: TurnRequest,
     turn_id: TurnId,
     model: ModelRef,
-    said: tuple[str, Sequence[ImagePart]],
+    said: Said,
     parent: MessageId | None,
     at: datetime,
 ) -> Plan:
@@ -77,14 +92,14 @@ def say(
     message = _user_message(turn_id, said, parent, at)
     named: tuple[Event, ...] = ()
     if not state.conversation.title and not state.messages:
-        named = (ConversationRenamed(first_title(said[0]), first=True),)
+        named = (ConversationRenamed(first_title(said.text), first=True),)
     started = _started(asked, turn_id, model, message.id)
     return Plan(started, (MessageAdded(message),), named)
 
 
 def send(state: ConversationState, waiting: QueuedMessage, at: datetime) -> Plan:
     """A message that has waited, and its answer: it follows what is newest now."""
-    said = waiting.text, waiting.images
+    said = Said(waiting.text, waiting.images, waiting.files)
     message = _user_message(waiting.turn_id, said, state.newest, at)
     started = TurnStarted(
         waiting.turn_id,
@@ -137,8 +152,12 @@ def go_on(
 
 
 def edited(
-    state: ConversationState, of: MessageId, text: str, images: Sequence[ImagePart] | None
-) -> tuple[tuple[str, Sequence[ImagePart]], MessageId | None]:
+    state: ConversationState,
+    of: MessageId,
+    text: str,
+    images: Sequence[ImagePart] | None,
+    files: Sequence[FilePart] | None,
+) -> tuple[Said, MessageId | None]:
     """What is said in place of a user message, and the message that it follows.
 
     Raises:
@@ -154,7 +173,9 @@ def edited(
         )
     if images is None:
         images = [part for part in message.parts if isinstance(part, ImagePart)]
-    return (text, images), message.parent_id
+    if files is None:
+        files = [part for part in message.parts if isinstance(part, FilePart)]
+    return Said(text, images, files), message.parent_id
 
 
 def waiting_for(state: ConversationState, request_id: RequestId) -> QueuedMessage | None:
@@ -171,16 +192,15 @@ def _message(state: ConversationState, message_id: MessageId) -> Message:
 
 def _user_message(
     turn_id: TurnId,
-    said: tuple[str, Sequence[ImagePart]],
+    said: Said,
     parent: MessageId | None,
     at: datetime,
 ) -> Message:
-    text, images = said
     return Message(
         id=question_id(turn_id),
         parent_id=parent,
         role="user",
-        parts=(TextPart(text), *images),
+        parts=(TextPart(said.text), *said.images, *said.files),
         created_at=at,
         turn_id=turn_id,
     )

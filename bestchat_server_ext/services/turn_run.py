@@ -43,6 +43,7 @@ from bestchat_server_ext.services.budget import Budget
 from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.failover import FailoverService, Step
+from bestchat_server_ext.services.files import FileService
 from bestchat_server_ext.services.providers import ProviderRegistry
 from bestchat_server_ext.services.stream import REPLAY_LIMIT, StreamService, control_topic
 from bestchat_server_ext.services.telemetry import FanOut, TurnWatch
@@ -69,6 +70,7 @@ class Wheel:
         storage: where turns and leases are.
         stream: where events go, and readers listen.
         context: makes requests.
+        files: what is attached.
         providers: knows the models.
         tools: knows the tools, and runs them.
         failover: gets a step answered.
@@ -80,6 +82,7 @@ class Wheel:
     storage: Storage
     stream: StreamService
     context: ContextManager
+    files: FileService
     providers: ProviderRegistry
     tools: ToolExecutor
     failover: FailoverService
@@ -356,7 +359,10 @@ class TurnRun:
         await wheel.budget.require_step(state.conversation, ref)
         specs = tuple(wheel.tools.specs().values())
         facts = msgspec.structs.replace(wheel.providers.facts(ref), ref=str(ref))
-        projection = wheel.context.project(state, turn, command.parent_id, facts, specs)
+        contents = await wheel.files.contents(
+            self.conversation_id, state.branch(command.parent_id), facts
+        )
+        projection = wheel.context.project(state, turn, command.parent_id, facts, specs, contents)
         if projection.reduced is not None:
             await self._report(projection.reduced)
         wheel.stream.open_draft(draft)

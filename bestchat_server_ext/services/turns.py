@@ -34,7 +34,7 @@ from bestchat_server_ext.core.events import (
     MessageUnqueued,
 )
 from bestchat_server_ext.core.ids import ConversationId, ExecutionId, OwnerId, TurnId
-from bestchat_server_ext.core.messages import require_pictures
+from bestchat_server_ext.core.messages import FilePart, require_pictures
 from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.queue import QueuedMessage, queued_bytes
@@ -136,13 +136,14 @@ class TurnService:
         asked = await self._asked(owner, request)
         if isinstance(asked, TurnTicket):
             return asked
+        files = await self._wheel.files.parts(request.conversation_id, request.files)
         if asked.state.active_turn is not None:
             # A turn that ends meanwhile would leave its answer out of this one's branch.
             if not request.queue:
                 raise TurnActive("This conversation is busy with another turn.")
-            return await self._queue(request, asked)
+            return await self._queue(request, asked, files)
         parent = request.parent_id or (None if request.root else asked.state.newest)
-        said = request.text, request.images
+        said = plans.Said(request.text, request.images, files)
         plan = plans.say(
             asked.state, request, asked.turn_id, asked.model, said, parent, self._now()
         )
@@ -151,7 +152,7 @@ class TurnService:
         except TurnActive:
             if not request.queue:
                 raise
-            return await self._queue(request, asked)
+            return await self._queue(request, asked, files)
 
     async def edit(self, owner: OwnerId, request: EditMessage) -> TurnTicket:
         """Say a user message differently, as a branch of its own, and begin to answer it.
@@ -163,7 +164,12 @@ class TurnService:
         asked = await self._asked(owner, request)
         if isinstance(asked, TurnTicket):
             return asked
-        said, parent = plans.edited(asked.state, request.message_id, request.text, request.images)
+        files = None
+        if request.files is not None:
+            files = await self._wheel.files.parts(request.conversation_id, request.files)
+        said, parent = plans.edited(
+            asked.state, request.message_id, request.text, request.images, files
+        )
         plan = plans.say(
             asked.state, request, asked.turn_id, asked.model, said, parent, self._now()
         )
@@ -263,7 +269,9 @@ class TurnService:
     # The queue. Messages wait until a turn has finished; one that did not finish holds them up, so
     # that nobody's words go to a model that has just failed, or was stopped.
 
-    async def _queue(self, request: StartTurn, asked: _Asked) -> TurnTicket:
+    async def _queue(
+        self, request: StartTurn, asked: _Asked, files: tuple[FilePart, ...]
+    ) -> TurnTicket:
         waiting = QueuedMessage(
             asked.turn_id,
             request.request_id,
@@ -273,6 +281,7 @@ class TurnService:
             request.images,
             request.options,
             request.attended,
+            files,
         )
         here, queue = request.conversation_id, asked.state.conversation.queue
         if sum(map(queued_bytes, (*queue, waiting))) > QUEUE_BYTES:

@@ -255,6 +255,18 @@ class Settings(BaseModel):
         int,
         Field(ge=0, le=3650, description="Days for which a deleted conversation can be restored."),
     ] = 7
+    max_file_mb: Annotated[
+        int,
+        Field(ge=1, le=100_000, description="Megabytes that an attached file may have."),
+    ] = 100
+    max_files_mb: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000_000,
+            description="Megabytes that all attached files of one owner may have together.",
+        ),
+    ] = 5_000
     max_running_turns: Annotated[
         int, Field(ge=1, le=100_000, description="Turns that one owner may have under way.")
     ] = 100

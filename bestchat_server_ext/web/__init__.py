@@ -6,6 +6,7 @@ answers      what all answers share: JSON, one shape of error, logs that quote n
 together     work that is done once for all who want it at the same time
 handler      what all HTTP handlers share: bodies up to a limit in, answers out
 http         one handler for all procedures, and two documents
+files        the bytes of attached files, in and out
 socket       the WebSocket: subscribe, resume, heartbeat
 lines        all open WebSockets: how many each owner has, which are of no use any more
 routes       paths -> handlers

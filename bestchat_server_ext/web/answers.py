@@ -23,7 +23,7 @@ from bestchat_server_ext.core.errors import (
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.web.errors import status_of
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Answers(RequestHandler):
@@ -106,9 +106,9 @@ class Answers(RequestHandler):
         if value is None:
             return
         if not isinstance(value, HTTPError):
-            _log.error("BestChat: a request failed: %s", origin(value))
+            log.error("BestChat: a request failed: %s", origin(value))
         elif value.log_message:  # others say no more than their status, as in Tornado
-            _log.warning(
+            log.warning(
                 "BestChat: a request was refused with %d: %s", value.status_code, origin(value)
             )
 

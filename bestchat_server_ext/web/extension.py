@@ -41,6 +41,7 @@ from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.web.activity import Activity
 from bestchat_server_ext.web.door import Door, TokenAuthenticator, bearer
+from bestchat_server_ext.web.files import FilesHandler
 from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandler
 from bestchat_server_ext.web.kernels import KernelTokens
 from bestchat_server_ext.web.routes import routes
@@ -107,7 +108,7 @@ def _action(handler: RequestHandler) -> str:
     """What a request does, in the authorizer's words. Everything is a POST, so the scope tells."""
     procedure = BY_NAME.get(handler.request.path.rpartition("/")[2])
     if procedure is None:
-        return "read" if handler.request.method == "GET" else "write"
+        return "read" if handler.request.method in {"GET", "HEAD"} else "write"
     return "read" if str(procedure.scope).endswith(":read") else "write"
 
 
@@ -183,6 +184,25 @@ class JupyterApiHandler(_InsideJupyter, ApiHandler, JupyterHandler):
         await super().post(name)
 
 
+class JupyterFilesHandler(_InsideJupyter, FilesHandler, JupyterHandler):
+    """Bytes of files, behind Jupyter's identity."""
+
+    @allow_unauthenticated
+    async def get(self, file_id: str) -> None:
+        """Give a file; the handler itself sees to authentication."""
+        await super().get(file_id)
+
+    @allow_unauthenticated
+    async def head(self, file_id: str) -> None:
+        """Say what a file is; likewise."""
+        await super().head(file_id)
+
+    @allow_unauthenticated
+    async def put(self, file_id: str) -> None:
+        """Take a file; likewise."""
+        await super().put(file_id)
+
+
 class JupyterHealthHandler(_InsideJupyter, HealthHandler, JupyterHandler):
     """Health, behind Jupyter's identity."""
 
@@ -248,6 +268,8 @@ class BestChat(ExtensionApp):
     keep_deleted_days = AnyTrait(help="Days for which a deleted conversation can be restored.").tag(
         config=True
     )
+    max_file_mb = AnyTrait(help="Megabytes that an attached file may have.").tag(config=True)
+    max_files_mb = AnyTrait(help="Megabytes of all attached files of one owner.").tag(config=True)
     max_running_turns = AnyTrait(help="Turns that one owner may have under way.").tag(config=True)
     max_cost = AnyTrait(
         help="US dollars that no conversation may go beyond; no such limit if unset."
@@ -336,6 +358,7 @@ class BestChat(ExtensionApp):
                 health=JupyterHealthHandler,
                 openapi=JupyterOpenApiHandler,
                 events=JupyterEventsSocket,
+                files=JupyterFilesHandler,
             ),
         )
 

@@ -9,7 +9,7 @@ comes is thrown away for a while: most clients read the answer and hang up by th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
@@ -50,15 +50,15 @@ class DoorHandler(Answers):
 
     async def prepare(self, **_: Any) -> None:  # noqa: ANN401  a host's own may have options
         """Look at what is known before the body has come."""
-        error = await self._trouble()
+        error = await self.trouble()
         if self._finished:
             return
         if _exceeds(self.request.headers.get("Content-Length", "")):
-            self._refuse_body()
+            self.refuse_body(_TOO_LARGE)
         elif error is not None:
-            self._instead(partial(self._refuse, error))
+            self.refuse_later(error)
 
-    async def _trouble(self) -> ChatError | HTTPError | None:
+    async def trouble(self) -> ChatError | HTTPError | None:
         """What is wrong with the request as far as it has come.
 
         The host's own objections are among it: whether a browser may ask this, for example.
@@ -88,15 +88,19 @@ class DoorHandler(Answers):
                 field="Content-Encoding",
             )
 
-    def data_received(self, chunk: bytes) -> None:
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Keep a piece of the body, or throw it away."""
-        if self._refused:
-            return
-        self.body += chunk
-        if len(self.body) > BODY_LIMIT:
-            self._refuse_body()
+        if not self._refused:
+            self.body += chunk
+            if len(self.body) > BODY_LIMIT:
+                self.refuse_body(_TOO_LARGE)
+        return None
 
     # What goes out.
+
+    def refuse_later(self, error: ChatError | HTTPError) -> None:
+        """Answer with what is wrong as soon as the body has come."""
+        self._instead(partial(self._refuse, error))
 
     def _refuse(self, error: ChatError | HTTPError, *_: str) -> None:
         """Answer with what was wrong from the start, now that the body has come."""
@@ -104,16 +108,18 @@ class DoorHandler(Answers):
             raise error
         self.send_error_info(error.info)
 
-    def _refuse_body(self) -> None:
-        """Say at once that the body is too large, and throw away what comes of it."""
+    @property
+    def refused(self) -> bool:
+        """Whether the answer was given before the body had come."""
+        return self._refused
+
+    def refuse_body(self, error: ChatError) -> None:
+        """Say at once what is wrong, and throw away what comes of the body."""
         self._refused = True
         self.body.clear()
         self._instead(self._hang_up)
         self.set_header("Connection", "close")
-        info = TooLarge(
-            f"The request's body is larger than {BODY_LIMIT} bytes.",
-            hint="Send less at once; a text may have two million characters.",
-        ).info
+        info = error.info
         answer = self.compose(ErrorBody(info), status_of(info))
         if "Expect" in self.request.headers:  # the client waits before it sends the body
             self.finish(answer)
@@ -149,6 +155,12 @@ class DoorHandler(Answers):
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None
+
+
+_TOO_LARGE = TooLarge(
+    f"The request's body is larger than {BODY_LIMIT} bytes.",
+    hint="Send less at once; a text may have two million characters.",
+)
 
 
 def _exceeds(length: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from tornado.web import RequestHandler
 
 from bestchat_server_ext.web.door import Authenticator, Door
+from bestchat_server_ext.web.files import FilesHandler
 from bestchat_server_ext.web.http import ApiHandler, HealthHandler, OpenApiHandler
 from bestchat_server_ext.web.socket import EventsSocket
 
@@ -22,6 +23,7 @@ def routes(
     health: type[HealthHandler] = HealthHandler,
     openapi: type[OpenApiHandler] = OpenApiHandler,
     events: type[EventsSocket] = EventsSocket,
+    files: type[FilesHandler] = FilesHandler,
 ) -> list[Route]:
     """All routes below `base_url`, which ends in a slash.
 
@@ -33,5 +35,6 @@ def routes(
         (rf"{root}health", health, given),
         (rf"{root}openapi\.json", openapi, given),
         (rf"{root}events", events, given),
+        (rf"{root}files/([^/]*)", files, given),
         (rf"{root}(.*)", api, given),
     ]

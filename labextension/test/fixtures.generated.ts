@@ -47,7 +47,16 @@ export const snapshot1: components["schemas"]["Snapshot"] = {
           ],
           "options": {
             "temperature": 0.2
-          }
+          },
+          "files": [
+            {
+              "type": "file",
+              "file_id": "01a207be-e628-7000-8000-000000000051",
+              "name": "sales.csv",
+              "media_type": "text/csv",
+              "size": 1234
+            }
+          ]
         }
       ]
     },
@@ -1024,7 +1033,16 @@ export const messageQueued1: components["schemas"]["Envelope"] = {
       ],
       "options": {
         "temperature": 0.2
-      }
+      },
+      "files": [
+        {
+          "type": "file",
+          "file_id": "01a207be-e628-7000-8000-000000000051",
+          "name": "sales.csv",
+          "media_type": "text/csv",
+          "size": 1234
+        }
+      ]
     }
   }
 };
@@ -1051,7 +1069,16 @@ export const messageQueued2: components["schemas"]["Envelope"] = {
       ],
       "options": {
         "temperature": 0.2
-      }
+      },
+      "files": [
+        {
+          "type": "file",
+          "file_id": "01a207be-e628-7000-8000-000000000051",
+          "name": "sales.csv",
+          "media_type": "text/csv",
+          "size": 1234
+        }
+      ]
     }
   }
 };
@@ -1436,6 +1463,24 @@ export const pinMessage1: components["schemas"]["PinMessage"] = {
   "message_id": "01a207bd-d0d0-7763-9af3-0b43cc24fe97"
 };
 
+export const createFile1: components["schemas"]["CreateFile"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "name": "sales.csv",
+  "size": 1234
+};
+
+export const getFile1: components["schemas"]["GetFile"] = {
+  "file_id": "01a207be-e628-7000-8000-000000000051"
+};
+
+export const listFiles1: components["schemas"]["ListFiles"] = {
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
+};
+
+export const deleteFile1: components["schemas"]["DeleteFile"] = {
+  "file_id": "01a207be-e628-7000-8000-000000000051"
+};
+
 export const cancelTurn1: components["schemas"]["CancelTurn"] = {
   "turn_id": "01a207be-1ef0-7000-8000-00000000001e"
 };
@@ -1552,7 +1597,16 @@ export const conversation1: components["schemas"]["Conversation"] = {
       ],
       "options": {
         "temperature": 0.2
-      }
+      },
+      "files": [
+        {
+          "type": "file",
+          "file_id": "01a207be-e628-7000-8000-000000000051",
+          "name": "sales.csv",
+          "media_type": "text/csv",
+          "size": 1234
+        }
+      ]
     }
   ]
 };
@@ -1592,7 +1646,16 @@ export const conversationState1: components["schemas"]["ConversationState"] = {
         ],
         "options": {
           "temperature": 0.2
-        }
+        },
+        "files": [
+          {
+            "type": "file",
+            "file_id": "01a207be-e628-7000-8000-000000000051",
+            "name": "sales.csv",
+            "media_type": "text/csv",
+            "size": 1234
+          }
+        ]
       }
     ]
   },
@@ -1930,7 +1993,16 @@ export const conversationPage1: components["schemas"]["ConversationPage"] = {
           ],
           "options": {
             "temperature": 0.2
-          }
+          },
+          "files": [
+            {
+              "type": "file",
+              "file_id": "01a207be-e628-7000-8000-000000000051",
+              "name": "sales.csv",
+              "media_type": "text/csv",
+              "size": 1234
+            }
+          ]
         }
       ]
     }
@@ -1988,6 +2060,36 @@ export const message1: components["schemas"]["Message"] = {
 };
 
 export const empty1: components["schemas"]["Empty"] = {};
+
+export const fileUpload1: components["schemas"]["FileUpload"] = {
+  "id": "01a207be-e628-7000-8000-000000000051",
+  "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+  "name": "sales.csv",
+  "size": 1234,
+  "created_at": "2026-11-23T09:30:00Z",
+  "media_type": "text/csv",
+  "state": "stored",
+  "text": "ready",
+  "note": "a table of 12 rows below its header and 2 columns",
+  "attached": true
+};
+
+export const fileList1: components["schemas"]["FileList"] = {
+  "files": [
+    {
+      "id": "01a207be-e628-7000-8000-000000000051",
+      "conversation_id": "01a207bd-a9c0-7000-8000-000000000000",
+      "name": "sales.csv",
+      "size": 1234,
+      "created_at": "2026-11-23T09:30:00Z",
+      "media_type": "text/csv",
+      "state": "stored",
+      "text": "ready",
+      "note": "a table of 12 rows below its header and 2 columns",
+      "attached": true
+    }
+  ]
+};
 
 export const turnTicket1: components["schemas"]["TurnTicket"] = {
   "turn_id": "01a207bd-d0d0-7000-8000-00000000000a",
@@ -2219,7 +2321,16 @@ export const replay2: components["schemas"]["Replay"] = {
           ],
           "options": {
             "temperature": 0.2
-          }
+          },
+          "files": [
+            {
+              "type": "file",
+              "file_id": "01a207be-e628-7000-8000-000000000051",
+              "name": "sales.csv",
+              "media_type": "text/csv",
+              "size": 1234
+            }
+          ]
         }
       ]
     },

@@ -11,7 +11,7 @@ from tornado.web import RequestHandler
 
 from bestchat_server_ext.api.catalog import BY_NAME, PROCEDURES
 from bestchat_server_ext.dispatch.bindings import Bindings
-from bestchat_server_ext.web import door, extension, http, socket
+from bestchat_server_ext.web import door, extension, files, http, socket
 from bestchat_server_ext.web.routes import routes
 
 VERBS = ("get", "post", "put", "patch", "delete")
@@ -43,9 +43,14 @@ def test_every_verb_of_every_route_authenticates(handler: type[RequestHandler]) 
     assert verbs
     for verb in verbs:
         called = calls_in(vars(handler)[verb])
+        if "prepare" in vars(handler):  # before the body has come
+            called |= calls_in(vars(handler)["prepare"])
         helpers = {name for name in called if name in vars(handler)}
-        for name in helpers:
-            called |= calls_in(vars(handler)[name])
+        while helpers:
+            name = helpers.pop()
+            more = calls_in(vars(handler)[name])
+            helpers |= {helper for helper in more - called if helper in vars(handler)}
+            called |= more
         assert "caller" in called, f"{handler.__name__}.{verb} never asks its authenticator"
 
 
@@ -55,7 +60,10 @@ def test_inside_jupyter_every_route_is_a_subclass_of_a_plain_one() -> None:
         for _, member in inspect.getmembers(extension, inspect.isclass)
         if issubclass(member, RequestHandler) and member.__module__ == extension.__name__
     }
-    plain = (http.ApiHandler, http.HealthHandler, http.OpenApiHandler, socket.EventsSocket)
+    plain = (
+        *(http.ApiHandler, http.HealthHandler, http.OpenApiHandler),
+        *(files.FilesHandler, socket.EventsSocket),
+    )
     assert len(inside) == len(plain)
     assert {base for base in plain for member in inside if issubclass(member, base)} == set(plain)
 

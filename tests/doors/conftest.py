@@ -19,9 +19,11 @@ from tornado.web import Application as TornadoApplication
 from bestchat_server_ext.adapters.bus_memory import MemoryBus
 from bestchat_server_ext.adapters.cache_memory import MemoryCache
 from bestchat_server_ext.adapters.catalog_file import open_catalog
+from bestchat_server_ext.adapters.file_texts import ChildTextReader
+from bestchat_server_ext.adapters.files_obstore import LocalFiles
 from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
 from bestchat_server_ext.adapters.secrets_env import EnvSecrets
-from bestchat_server_ext.adapters.storage_sql import open_database
+from bestchat_server_ext.adapters.storage_sql import Database, open_database
 from bestchat_server_ext.adapters.tools_server import FunctionTools
 from bestchat_server_ext.adapters.vault_aes import open_vault
 from bestchat_server_ext.api import approvals, conversations, turns
@@ -46,6 +48,7 @@ from bestchat_server_ext.services.context import ContextManager
 from bestchat_server_ext.services.conversations import ConversationManager
 from bestchat_server_ext.services.exchange import ExchangeService
 from bestchat_server_ext.services.failover import FailoverService
+from bestchat_server_ext.services.files import FileService, Limits
 from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
@@ -173,6 +176,12 @@ class House:
 Build = Callable[..., Awaitable[House]]
 
 
+def attached(database: Database, data_dir: Path, clock: ManualClock) -> FileService:
+    """Files in the tests' folder, read by real processes."""
+    store = LocalFiles(data_dir / "files")
+    return FileService(database.uploads, store, ChildTextReader(), clock, Limits(10**6, 10**7))
+
+
 @pytest.fixture
 async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
     """Put a house together on the tests' database, by default with nobody looking after leases."""
@@ -213,8 +222,10 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
             budget = Budget(
                 database.storage, providers, usage, most_turns=most_turns, max_cost=max_cost
             )
+            files = attached(database, data_dir, clock)
+            context = ContextManager()
             wheel = Wheel(
-                database.storage, stream, ContextManager(), providers, tools, failover, budget
+                database.storage, stream, context, files, providers, tools, failover, budget
             )
             vault, catalog = open_vault({}, data_dir, shared=False), open_catalog()
             stored = ProviderSettingsService(
@@ -225,8 +236,9 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 storage=database.storage,
                 stream=stream,
                 conversations=conversations,
-                exchange=ExchangeService(stream),
-                housekeeping=Housekeeping(conversations, clock, timedelta(days=7)),
+                exchange=ExchangeService(stream, files),
+                files=files,
+                housekeeping=Housekeeping(conversations, files, clock, timedelta(days=7)),
                 providers=providers,
                 turns=TurnService(
                     wheel, TitleService(stream, providers, usage, budget, title_model)

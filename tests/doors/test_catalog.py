@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from bestchat_server_ext.api import (
     approvals,
     conversations,
     events,
+    files,
     messages,
     models,
     providers,
@@ -34,7 +36,16 @@ from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import ChatError, ErrorInfo
 from bestchat_server_ext.core.events import Envelope, TurnFinished
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId, MessageId, RequestId, TurnId
+from bestchat_server_ext.core.files import FileUpload
+from bestchat_server_ext.core.ids import (
+    ConversationId,
+    ExecutionId,
+    FileId,
+    MessageId,
+    RequestId,
+    TurnId,
+    uuid7,
+)
 from bestchat_server_ext.core.messages import Message
 
 Open = Callable[..., Awaitable[Application]]
@@ -81,6 +92,15 @@ async def finished(client: Client, conversation_id: ConversationId, turn_id: Tur
         async for frame in frames:
             if isinstance(frame, Envelope) and frame.event == TurnFinished(turn_id):
                 return
+
+
+def new_id() -> str:
+    return uuid7(datetime.now(UTC), secrets.token_bytes(10))
+
+
+async def announce(client: Client) -> FileUpload:
+    request = files.CreateFile(conversation_id=await begin(client), name="a.csv", size=3)
+    return await client.call(files.create, request)
 
 
 async def messages_of(client: Client, conversation_id: ConversationId) -> list[Message]:
@@ -304,6 +324,33 @@ class Cases:
             came += [await anext(frames), await anext(frames)]
         return re.sub(r"once in id \d+", "", json.dumps(plain(came)))
 
+    async def files_create(self, client: Client) -> object:
+        """Names lose their folders, and announcing a file twice announces one."""
+        conversation_id, file_id = await begin(client), FileId(new_id())
+        made = []
+        for name in ("C:\\data\\sales.csv", "sales.csv", "other.csv"):
+            request = files.CreateFile(
+                conversation_id=conversation_id, name=name, size=12, file_id=file_id
+            )
+            call = client.call(files.create, request)
+            made.append(await (failure(call) if name == "other.csv" else call))
+        return made
+
+    async def files_get(self, client: Client) -> object:
+        request = files.GetFile((await announce(client)).id)
+        return await client.call(files.get, request)
+
+    async def files_list(self, client: Client) -> object:
+        upload = await announce(client)
+        request = files.ListFiles(upload.conversation_id)
+        return await client.call(files.list_, request)
+
+    async def files_delete(self, client: Client) -> object:
+        upload = await announce(client)
+        request = files.DeleteFile(upload.id)
+        gone = await client.call(files.delete, request)
+        return [gone, await failure(client.call(files.delete, request))]
+
     async def models_list(self, client: Client) -> object:
         await ask(client, await begin(client))
         every = await client.call(models.list_, models.ListModels())
@@ -428,6 +475,11 @@ MISTAKES: dict[str, Case] = {
     "missing execution": told("approvals.answer", execution_id=NOBODY, verdict="reject"),
     "missing approvals": told("approvals.list", conversation_id=NOBODY),
     "missing events": told("events.replay", conversation_id=NOBODY),
+    "missing file": told("files.get", file_id=NOBODY),
+    "a file that is no id": told("files.get", file_id="../../etc/passwd"),
+    "files of nobody": told("files.list", conversation_id=NOBODY),
+    "a file without a name": told("files.create", conversation_id=NOBODY, name="", size=1),
+    "a file of less than nothing": told("files.create", conversation_id=NOBODY, name="a", size=-1),
     "a wrong type": told("conversations.create", title=7),
     "too long a title": told("conversations.create", title="x" * 301),
     "too small a limit": told("conversations.list", limit=0),

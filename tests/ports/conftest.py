@@ -88,6 +88,7 @@ TO_0003 = (
         for name in ("parent_id", "options", "first_message_id")
     ),
     "ALTER TABLE messages DROP COLUMN pinned",
+    "DROP TABLE file_uploads",
 )
 """The way back to the third schema."""
 

@@ -56,7 +56,7 @@ TO_0001 = (
     ),
     "DROP INDEX ix_api_tokens_owner_created_at_id",
     "ALTER TABLE api_tokens DROP COLUMN name",
-    "DROP TABLE usage_logs, provider_configs",
+    "DROP TABLE file_uploads, usage_logs, provider_configs",
     "ALTER TABLE turns DROP COLUMN fallback",
     "UPDATE alembic_version SET version_num = '0001'",
 )

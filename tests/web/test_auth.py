@@ -30,9 +30,11 @@ from bestchat_server_ext.core.events import (
     TurnFailed,
 )
 from bestchat_server_ext.core.export import Archive
+from bestchat_server_ext.core.files import FileUpload
 from bestchat_server_ext.core.ids import (
     LOCAL_OWNER,
     ConversationId,
+    FileId,
     OwnerId,
     RequestId,
     TokenId,
@@ -110,6 +112,10 @@ TABLE: dict[str, Row] = {
     "messages.edit": Row(Scope.TURNS, BROKEN, GREETING, within=SAID),
     "messages.regenerate": Row(Scope.TURNS, BROKEN, ANSWERING, within=SAID),
     "messages.pin": Row(Scope.CONVERSATIONS_WRITE, BROKEN, within=SAID),
+    "files.create": Row(Scope.CONVERSATIONS_WRITE, CONVERSATION, {"name": "secret.csv", "size": 3}),
+    "files.get": Row(Scope.CONVERSATIONS_READ, {"file_id": "file"}),
+    "files.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
+    "files.delete": Row(Scope.CONVERSATIONS_WRITE, {"file_id": "file"}),
     "approvals.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
     "approvals.answer": Row(
         Scope.APPROVALS, {"execution_id": "execution"}, {"verdict": "reject"}, kernel=REFUSED
@@ -228,6 +234,8 @@ class Place:
         broken = Broken(Scene(clock, OwnerId(self.owner)), secret)
         await database.storage.append(broken.scene.id, broken.events, clock.now())
         await database.tokens.add(token)
+        upload = FileUpload(FileId(clock.new_id()), scene.id, secret, 3, clock.now())
+        await database.uploads.add(upload, OwnerId(self.owner))
         await database.close()
         return {
             "conversation": scene.id,
@@ -235,6 +243,7 @@ class Place:
             "turn": begun.turn_id,
             "execution": execution_id(begun.turn_id, 1, 0),
             "token": token.id,
+            "file": upload.id,
         } | broken.objects
 
     async def ask(
@@ -357,6 +366,7 @@ CHOSEN_IDS = {
     "messages.edit": {"request_id", "message_id"},
     "messages.regenerate": {"request_id", "message_id"},
     "messages.pin": {"message_id"},
+    "files.create": {"file_id"},
 }
 """Fields that no target declares: ids that the client makes, and such as name something within the
 target; `test_within_a_conversation` is about these."""

@@ -28,6 +28,7 @@
     store         SqlStorage: the port `storage`
     tokens        SqlTokenStore: the port `tokens`
     usage         SqlUsageStore: the port `usage`
+    uploads       SqlUploadStore: the port `uploads`
     provider_configs  SqlProviderConfigs: the port `provider_configs`
 
 Importing this package loads no SQLAlchemy; `open_database` does, away from the event loop.

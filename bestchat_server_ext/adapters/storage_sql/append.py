@@ -18,6 +18,7 @@ from bestchat_server_ext.adapters.storage_sql import rows, search
 from bestchat_server_ext.adapters.storage_sql.tables import (
     conversations,
     events,
+    file_uploads,
     messages,
     tool_executions,
     turns,
@@ -37,7 +38,15 @@ from bestchat_server_ext.core.conversation import (
 )
 from bestchat_server_ext.core.errors import Conflict, LeaseLost, NotFound, TurnActive
 from bestchat_server_ext.core.events import Envelope, Event
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId, OwnerId, TurnId, is_id
+from bestchat_server_ext.core.ids import (
+    ConversationId,
+    ExecutionId,
+    FileId,
+    OwnerId,
+    TurnId,
+    is_id,
+)
+from bestchat_server_ext.core.messages import FilePart, Part
 from bestchat_server_ext.core.tools import ToolExecution
 from bestchat_server_ext.ports.storage import Appended, Claim, Lease
 
@@ -71,6 +80,12 @@ _KNOWN_REQUESTS = (
 )
 _CHANGE_TURN = update(turns).where(turns.c.id == bindparam("key"))
 _CHANGE_EXECUTION = update(tool_executions).where(tool_executions.c.id == bindparam("key"))
+_ATTACH = (
+    update(file_uploads)
+    .where(file_uploads.c.conversation_id == bindparam("here"))
+    .where(file_uploads.c.id.in_(bindparam("ids", expanding=True)))
+    .values(attached=True)
+)
 _ADD_EVENTS, _ADD_MESSAGES = insert(events), insert(messages)
 _ADD_TURNS, _ADD_EXECUTIONS = insert(turns), insert(tool_executions)
 
@@ -300,6 +315,8 @@ class _Change:
             connection.execute(_ADD_MESSAGES, self._messages)
         for event in self._pins:
             _pin(connection, here, event)
+        if files := _files_of(envelopes):
+            connection.execute(_ATTACH, {"here": here, "ids": files})
         said = [it.event.message for it in envelopes if isinstance(it.event, ev.MessageAdded)]
         title = self._conversation.title if self._titles_changed else None
         search.index(connection, here, title, said)
@@ -324,6 +341,19 @@ class _Change:
             rows.execution_values(self._executions[key], seq) for key, seq in self._proposed.items()
         ]:
             connection.execute(_ADD_EXECUTIONS, proposed)
+
+
+def _files_of(envelopes: Sequence[Envelope]) -> list[FileId]:
+    """The files that messages bring along; others go when nobody has sent them for some days."""
+    parts: list[Part] = []
+    for envelope in envelopes:
+        match envelope.event:
+            case ev.MessageAdded(message):
+                parts += message.parts
+            case ev.MessageQueued(message):
+                parts += message.files
+    ids = (part.file_id for part in parts if isinstance(part, FilePart))
+    return [file_id for file_id in ids if is_id(file_id)]
 
 
 def _pin(connection: Connection, here: ConversationId, event: ev.MessagePinned) -> None:

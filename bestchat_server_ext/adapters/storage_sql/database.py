@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bestchat_server_ext.ports.provider_configs import ProviderConfigs
 from bestchat_server_ext.ports.storage import Storage
 from bestchat_server_ext.ports.tokens import TokenStore
+from bestchat_server_ext.ports.uploads import UploadStore
 from bestchat_server_ext.ports.usage import UsageStore
 
 
@@ -20,6 +21,7 @@ class Database:
         tokens: its tokens.
         provider_configs: what is set for providers.
         usage: what was spent.
+        uploads: what is known of attached files.
         close: lets go of all connections. May be called twice; whoever uses the database
             afterwards gets `Unavailable`.
         label: what it is called in front of people; never with a password in it.
@@ -32,6 +34,7 @@ class Database:
     tokens: TokenStore
     provider_configs: ProviderConfigs
     usage: UsageStore
+    uploads: UploadStore
     close: Callable[[], Awaitable[None]]
     label: str = ""
     identity: str = ""

@@ -38,6 +38,7 @@ from bestchat_server_ext.adapters.storage_sql.sqlite import (
 )
 from bestchat_server_ext.adapters.storage_sql.store import SqlStorage
 from bestchat_server_ext.adapters.storage_sql.tokens import SqlTokenStore
+from bestchat_server_ext.adapters.storage_sql.uploads import SqlUploadStore
 from bestchat_server_ext.adapters.storage_sql.usage import SqlUsageStore
 from bestchat_server_ext.core.errors import Unavailable
 
@@ -77,6 +78,7 @@ async def open_sqlite(path: Path, *, find: FindMount = find_mount) -> Database:
         SqlTokenStore(connections),
         SqlProviderConfigs(connections),
         SqlUsageStore(connections),
+        SqlUploadStore(connections),
         connections.close,
         label=str(path),
         identity=f"{platform.node()}:{resolved(path)}",

@@ -63,6 +63,7 @@ from bestchat_server_ext.adapters.storage_sql.revision import (
 )
 from bestchat_server_ext.adapters.storage_sql.store import SqlStorage
 from bestchat_server_ext.adapters.storage_sql.tokens import SqlTokenStore
+from bestchat_server_ext.adapters.storage_sql.uploads import SqlUploadStore
 from bestchat_server_ext.adapters.storage_sql.usage import SqlUsageStore
 from bestchat_server_ext.core.errors import Unavailable
 
@@ -293,6 +294,7 @@ async def open_postgres(
         SqlTokenStore(connections),
         SqlProviderConfigs(connections),
         SqlUsageStore(connections),
+        SqlUploadStore(connections),
         connections.close,
         address.label,
         identity,

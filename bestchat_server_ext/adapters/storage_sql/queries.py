@@ -24,6 +24,7 @@ from bestchat_server_ext.adapters.storage_sql import rows
 from bestchat_server_ext.adapters.storage_sql.tables import (
     conversations,
     events,
+    file_uploads,
     messages,
     tool_executions,
     turns,
@@ -77,6 +78,7 @@ _LOCATE: dict[ObjectKind, Select[Any]] = {
     "execution": _WHERE_AND_WHOSE.join(tool_executions).where(
         tool_executions.c.id == bindparam("key")
     ),
+    "file": _WHERE_AND_WHOSE.join(file_uploads).where(file_uploads.c.id == bindparam("key")),
 }
 
 

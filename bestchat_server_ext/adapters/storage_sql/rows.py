@@ -14,6 +14,7 @@ from bestchat_server_ext.adapters.storage_sql import tables
 from bestchat_server_ext.core.access import Scope
 from bestchat_server_ext.core.conversation import Conversation, Turn
 from bestchat_server_ext.core.events import Envelope, Event
+from bestchat_server_ext.core.files import FileUpload
 from bestchat_server_ext.core.ids import ConversationId, OwnerId
 from bestchat_server_ext.core.messages import Message
 from bestchat_server_ext.core.models import RequestOptions, Usage
@@ -43,7 +44,7 @@ LEARNT = tuple(
     msgspec.json.Decoder(kind)
     for kind in (
         *(Conversation, Event, Message, Turn, ToolExecution, Reply),
-        *(TokenRecord, ProviderConfig, UsageEntry, UsageSums),
+        *(TokenRecord, ProviderConfig, UsageEntry, UsageSums, FileUpload),
     )
 )
 """Everything that rows become. msgspec learns a type at its first use, and two threads that do so
@@ -107,6 +108,11 @@ def execution(row: Row) -> ToolExecution:
     """The tool execution in a row of `tool_executions`."""
     call = {"id": row["call_id"], "name": row["name"], "arguments": row["arguments"]}
     return _value(row, ToolExecution, call=call)
+
+
+def upload(row: Row) -> FileUpload:
+    """The file in a row of `file_uploads`."""
+    return _value(row, FileUpload)
 
 
 def envelope(row: Row) -> Envelope:

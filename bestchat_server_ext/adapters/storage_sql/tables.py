@@ -309,3 +309,29 @@ usage_logs = Table(
     Index(None, "owner", "at"),
     Index(None, "conversation_id"),
 )
+
+file_uploads = Table(
+    "file_uploads",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("owner", String, nullable=False),
+    # None once the file is gone: its row is what is left to do about its bytes.
+    Column("conversation_id", Key, ForeignKey("conversations.id", ondelete="SET NULL")),
+    Column("name", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("media_type", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("text", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("attached", Boolean, nullable=False),
+    Column("content", Text),
+    Index(None, "owner"),
+    Index(None, "conversation_id"),
+)
+Index(
+    "ix_file_uploads_unsent",
+    file_uploads.c.created_at,
+    sqlite_where=~file_uploads.c.attached,
+    postgresql_where=~file_uploads.c.attached,
+)

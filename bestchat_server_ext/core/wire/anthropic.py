@@ -16,6 +16,7 @@ import msgspec
 
 from bestchat_server_ext.core import errors
 from bestchat_server_ext.core.messages import (
+    FilePart,
     ImagePart,
     Message,
     Part,
@@ -182,6 +183,8 @@ class _Turns:
                 return {"type": "text", "text": text} if text.strip() else None
             case ImagePart(media_type, data):
                 return _image(media_type, data) if message.role == "user" else None
+            case FilePart():
+                return None  # what it says stands in the request in its place
             case ReasoningPart():
                 return _thoughts(part) if message.model == self._model else None
             case ToolCallPart(call):

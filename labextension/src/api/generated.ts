@@ -372,6 +372,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/files.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Announce a file; its bytes follow with PUT files/<id>. */
+        post: operations["files.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/files.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove a file that no message has. */
+        post: operations["files.delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/files.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read what is known of a file: what it is, and whether its text was read. */
+        post: operations["files.get"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/files.list": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** List the files of a conversation. */
+        post: operations["files.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bestchat/api/files/{file_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        /** Read the bytes of a file, or of a part of it: one `Range` counts. */
+        get: operations["files.bytes"];
+        /** Send the bytes of a file that `files.create` has announced. */
+        put: operations["files.put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/health": {
         parameters: {
             query?: never;
@@ -1351,6 +1464,20 @@ export interface components {
              */
             title?: string;
         };
+        /** @description Announce a file. Its bytes follow as the body of `PUT files/<id>`. */
+        CreateFile: {
+            /** @description Where it belongs to. */
+            conversation_id: string;
+            /**
+             * @description An id made by the client, a UUIDv7: announcing the same file again changes nothing.
+             * @default null
+             */
+            file_id?: string | null;
+            /** @description What it is called; of a path, the last part counts. */
+            name: string;
+            /** @description Its bytes, exactly. */
+            size: number;
+        };
         /**
          * @description Make a token.
          *
@@ -1401,6 +1528,11 @@ export interface components {
              * @default false
              */
             forever?: boolean;
+        };
+        /** @description Remove a file before it is sent. */
+        DeleteFile: {
+            /** @description Which one. */
+            file_id: string;
         };
         /**
          * @description Pieces `first` to `n` of a streaming part.
@@ -1464,6 +1596,11 @@ export interface components {
             attended?: boolean;
             /** @description Where. */
             conversation_id: string;
+            /**
+             * @description The files that go along instead; those of the former message if left out.
+             * @default null
+             */
+            files?: string[] | null;
             /**
              * @description The pictures that go along instead; those of the former message if left out.
              * @default null
@@ -1567,6 +1704,70 @@ export interface components {
             /** @description What to call it. */
             name: string;
         };
+        /** @description The files of a conversation, the oldest first. */
+        FileList: {
+            /** @description The files, those included that no message has. */
+            files: components["schemas"]["FileUpload"][];
+        };
+        /** @description An uploaded file that goes along with a text: its name here, its bytes elsewhere. */
+        FilePart: {
+            /** @description Where its bytes are. */
+            file_id: string;
+            /** @description What it is, by its content, for example `text/csv`. */
+            media_type: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description Its bytes. */
+            size: number;
+            /**
+             * @description Tells what kind of object this is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "file";
+        };
+        /** @description A file that was, or is about to be, uploaded. */
+        FileUpload: {
+            /**
+             * @description Whether a message has it. One that no message has is removed after some days.
+             * @default false
+             */
+            attached?: boolean;
+            /** @description The conversation it belongs to. It goes when that goes. */
+            conversation_id: string;
+            /**
+             * Format: date-time
+             * @description When it was announced, UTC.
+             */
+            created_at: string;
+            /** @description Names it; its bytes are at `files/<id>`. */
+            id: string;
+            /**
+             * @description What it is, by its content; empty until it is there.
+             * @default
+             */
+            media_type?: string;
+            /** @description What it is called. */
+            name: string;
+            /**
+             * @description What to know about its text, for example that it is cut, or why there is none.
+             * @default
+             */
+            note?: string;
+            /** @description Its bytes. */
+            size: number;
+            /**
+             * @description How far its bytes have come.
+             * @default expected
+             * @enum {string}
+             */
+            state?: "expected" | "receiving" | "stored";
+            /**
+             * @description Whether what it says is known already: text is read in the background.
+             * @default pending
+             * @enum {string}
+             */
+            text?: "none" | "pending" | "ready";
+        };
         /** @description Delete what is stored for a provider, its key included. */
         ForgetProvider: {
             /** @description Which one. */
@@ -1591,6 +1792,11 @@ export interface components {
         GetConversation: {
             /** @description Which one. */
             conversation_id: string;
+        };
+        /** @description Read what is known of a file. */
+        GetFile: {
+            /** @description Which one. */
+            file_id: string;
         };
         /** @description Ask how the service is. */
         GetHealth: Record<string, never>;
@@ -1782,6 +1988,11 @@ export interface components {
              * @default null
              */
             starred?: boolean | null;
+        };
+        /** @description List the files of a conversation. */
+        ListFiles: {
+            /** @description Whose. */
+            conversation_id: string;
         };
         /** @description Read which models can be used. */
         ListModels: {
@@ -2027,7 +2238,7 @@ export interface components {
             /** @description The options. */
             options: components["schemas"]["Option"][];
         };
-        Part: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"];
+        Part: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["FilePart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"];
         /** @description Tool calls that wait for a decision. */
         PendingApprovals: {
             /** @description The calls, oldest first. */
@@ -2164,6 +2375,11 @@ export interface components {
              * @default true
              */
             attended?: boolean;
+            /**
+             * @description The files that go along.
+             * @default []
+             */
+            files?: components["schemas"]["FilePart"][];
             /**
              * @description The pictures that go along.
              * @default []
@@ -2428,6 +2644,11 @@ export interface components {
             attended?: boolean;
             /** @description Where. */
             conversation_id: string;
+            /**
+             * @description Uploaded files that go along, pictures among them: see `files.create`.
+             * @default []
+             */
+            files?: string[];
             /**
              * @description Pictures that go along.
              * @default []
@@ -3087,6 +3308,15 @@ export interface components {
         };
         /** @description A limit on sizes, rates or money was reached. */
         LimitReached: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description The file has no bytes where `Range` says. */
+        NoSuchBytes: {
             headers: {
                 [name: string]: unknown;
             };
@@ -3766,6 +3996,249 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "files.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateFile"];
+            };
+        };
+        responses: {
+            /** @description A file that was, or is about to be, uploaded. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileUpload"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "files.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteFile"];
+            };
+        };
+        responses: {
+            /** @description Nothing, said in a way that can grow. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "files.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GetFile"];
+            };
+        };
+        responses: {
+            /** @description A file that was, or is about to be, uploaded. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileUpload"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "files.list": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListFiles"];
+            };
+        };
+        responses: {
+            /** @description The files of a conversation, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "files.bytes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "image/gif": string;
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description Those that `Range` names. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "image/gif": string;
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description What `If-None-Match` names is still right. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            416: components["responses"]["NoSuchBytes"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "files.put": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description A file that was, or is about to be, uploaded. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileUpload"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };

@@ -52,6 +52,8 @@ function PartView({ part, growing }: { part: Part | DraftPart; growing: boolean 
       );
     case "image":
       return <PartImage part={part} />;
+    case "file":
+      return null; // models attach none
     case "tool_call":
       return <ToolCallLine part={part} />;
     case "tool_result":

@@ -12,6 +12,7 @@ from bestchat_server_ext.core import events as ev
 from bestchat_server_ext.core.conversation_settings import ConversationSettings
 from bestchat_server_ext.core.errors import ErrorInfo, InvalidRequest
 from bestchat_server_ext.core.messages import (
+    FilePart,
     ImagePart,
     Message,
     Part,
@@ -64,6 +65,7 @@ executions = st.builds(
 parts = st.one_of(
     st.builds(TextPart, texts),
     st.builds(ImagePart, texts, st.binary(max_size=8)),
+    st.builds(FilePart, texts, texts, texts, counts),
     st.builds(ReasoningPart, texts, texts, st.booleans()),
     st.builds(ToolCallPart, calls, texts),
     st.builds(ToolResultPart, texts, texts, results),
@@ -97,6 +99,7 @@ queued = st.builds(
     st.lists(st.builds(ImagePart, texts, st.binary(max_size=8)), max_size=2).map(tuple),
     options,
     st.booleans(),
+    st.lists(st.builds(FilePart, texts, texts, texts, counts), max_size=2).map(tuple),
 )
 arranged = st.builds(
     ConversationSettings,

@@ -9,5 +9,5 @@ older version can work with what a newer one has made.
     search_index  the full-text index, which SQLAlchemy does not know
 """
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision, known without loading Alembic."""

@@ -1,0 +1,165 @@
+"""Attached files on their way to a model, through waits, ends of processes and housekeeping."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
+from bestchat_server_ext.api import files
+from bestchat_server_ext.client.inprocess import LOCAL_CALLER, InProcessClient
+from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.files import FileUpload
+from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.core.messages import FilePart, ImagePart, TextPart
+from bestchat_server_ext.core.models import ModelFacts
+from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.services.files import UNSENT
+from bestchat_server_ext.services.housekeeping import PURGE_SECONDS
+from bestchat_server_ext.services.providers import ProviderEntry
+from bestchat_server_ext.testing.clock import ManualClock
+from bestchat_server_ext.testing.script import Echo, Say, Wait
+
+Build = Callable[..., Awaitable[Any]]
+Begin = Callable[..., Awaitable[Any]]
+Write = Callable[..., str]
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 50
+TABLE = b"month,sales\n2026-10,135\n"
+
+
+class Listening(ScriptedProvider):
+    """A provider whose requests a test can look at."""
+
+    def __init__(self, scripts_dir: Path, clock: ManualClock, **more: Any) -> None:
+        super().__init__(scripts_dir, clock, "known")
+        self.heard: list[ModelRequest] = []
+        self._more = more
+
+    @property
+    def entry(self) -> ProviderEntry:
+        return ProviderEntry("known", self)
+
+    def facts(self, model: str) -> ModelFacts:
+        return msgspec.structs.replace(super().facts(model), **self._more)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Any]:  # type: ignore[override]
+        self.heard.append(request)
+        async for chunks in super().stream(request):
+            yield chunks
+
+
+async def attach(house: Any, here: ConversationId, content: bytes, name: str) -> FileUpload:
+    client = InProcessClient(house.application)
+    request = files.CreateFile(conversation_id=here, name=name, size=len(content))
+    upload = await client.call(files.create, request)
+    receiving = await house.application.dispatcher.receive(LOCAL_CALLER, upload.id, None)
+    await receiving.write(content)
+    stored: FileUpload = await receiving.finish()
+    return stored
+
+
+@pytest.mark.parametrize("images", [True, None, False])
+async def test_a_picture_goes_as_a_picture_where_there_are_eyes(
+    build: Build, begin: Begin, script: Write, scripts_dir: Path, *, images: bool | None
+) -> None:
+    script("echo", (Echo(),))
+    clock = ManualClock()
+    known = Listening(scripts_dir, clock, images=images)
+    house = await build(clock=clock, others=[known.entry])
+    talk = await begin(InProcessClient(house.application))
+    upload = await attach(house, talk.id, PNG, "shot.png")
+    await talk.ask("known/echo", files=(upload.id,))
+    await talk.until(ev.TurnFinished)
+    (request,) = known.heard
+    text, shown = request.messages[0].parts
+    assert text == TextPart("Go.")
+    if images is False:
+        assert isinstance(shown, TextPart)
+        assert "does not look at pictures" in shown.text
+    else:
+        assert shown == ImagePart("image/png", PNG)
+
+
+async def test_files_take_a_quarter_of_the_window_together_and_always_the_same(
+    build: Build, begin: Begin, script: Write, scripts_dir: Path
+) -> None:
+    script("say", (Say("Fine."),))
+    clock = ManualClock()
+    known = Listening(scripts_dir, clock, window=4_000)
+    house = await build(clock=clock, others=[known.entry])
+    talk = await begin(InProcessClient(house.application))
+    uploads = [await attach(house, talk.id, b"x" * 9_000, f"{n}.txt") for n in range(2)]
+    await talk.ask("known/say", "One.", files=tuple(upload.id for upload in uploads))
+    await talk.until(ev.TurnFinished)
+    await talk.ask("known/say", "Two.")
+    await talk.until(ev.TurnFinished, count=2)
+    first, second = known.heard
+    assert [part.text.count("x") for part in first.messages[0].parts[1:]] == [
+        2_002,
+        2_002,
+    ]  # with those of its name and fence
+    assert "[cut here: 2,000 of 9,000 characters]" in first.messages[0].text
+    assert second.messages[0] == first.messages[0]  # a provider's cache recognises it
+
+
+async def test_a_file_waits_with_its_message(build: Build, begin: Begin, script: Write) -> None:
+    house = await build()
+    talk = await begin(InProcessClient(house.application))
+    upload = await attach(house, talk.id, TABLE, "sales.csv")
+    await talk.ask(script("slow", (Say("Wait"), Wait(5.0), Say(" for it."))), "First.")
+    await talk.until_text("Wait")
+    await talk.ask(script("echo", (Echo(),)), "Second.", files=(upload.id,), queue=True)
+    (waiting,) = (await talk.state()).conversation.queue
+    assert waiting.files == (upload.part,)
+    house.clock.advance(5.0)
+    await talk.until(ev.TurnFinished, count=2)
+    state = await talk.state()
+    question = next(it for it in state.messages.values() if it.text == "Second.")
+    assert question.parts[1:] == (FilePart(upload.id, "sales.csv", "text/csv", len(TABLE)),)
+    assert "2026-10,135" in (await talk.answers())[-1]
+
+
+async def test_what_nobody_has_read_is_read_when_it_is_wanted(
+    build: Build, begin: Begin, script: Write
+) -> None:
+    """The process that was to read it has ended; another one answers."""
+    script("echo", (Echo(),))
+    house = await build()
+    talk = await begin(InProcessClient(house.application))
+    upload = await attach(house, talk.id, TABLE, "sales.csv")
+    await house.application.close()  # within the moment that starting a process takes
+    other = await build(origin=1)
+    client = InProcessClient(other.application)
+    assert (await client.call(files.get, files.GetFile(upload.id))).text == "pending"
+    again = talk.seen_by(client)
+    await again.ask("scripted/echo", files=(upload.id,))
+    await again.until(ev.TurnFinished)
+    assert "2026-10,135" in (await again.answers())[-1]
+    assert (await client.call(files.get, files.GetFile(upload.id))).text == "ready"
+
+
+async def test_what_was_never_sent_goes_after_a_week(
+    build: Build, begin: Begin, script: Write, data_dir: Path
+) -> None:
+    script("echo", (Echo(),))
+    house = await build()
+    talk = await begin(InProcessClient(house.application))
+    sent, unsent = [await attach(house, talk.id, TABLE, name) for name in ("a.csv", "b.csv")]
+    await talk.ask("scripted/echo", files=(sent.id,))
+    await talk.until(ev.TurnFinished)
+    files_of = house.application._services.files
+    house.clock.advance(UNSENT.total_seconds())
+    await files_of.tidy()
+    assert names(data_dir) == {sent.id, unsent.id}
+    house.clock.advance(PURGE_SECONDS)
+    await files_of.tidy()
+    assert names(data_dir) == {sent.id}
+
+
+def names(data_dir: Path) -> set[str]:
+    return {path.name for path in (data_dir / "files").rglob("*") if path.is_file()}
