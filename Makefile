@@ -4,7 +4,7 @@
 # make lint     everything that reads the code without running it
 # make faults   kill servers and cut lines: all of it; `make test` takes a random tenth
 # make bench    print how fast it is
-# make panel    build the JupyterLab extension and put it into the environment
+# make panel    build the JupyterLab extension and the widget, and put them into the environment
 # make types    write the API's OpenAPI document and TypeScript types anew
 # make lock     choose the versions of all dependencies anew
 
@@ -24,7 +24,7 @@ RUN := $(CURDIR)/.run
 # The JupyterLab extension, and what it is made of.
 PANEL := labextension/dist/package.json
 PANEL_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
-  labextension/package.json labextension/tsconfig.json
+  labextension/package.json labextension/tsconfig.json labextension/build-widget.mjs
 
 .PHONY: run panel test test-python test-web test-versions faults lint bench types lock clean
 
@@ -112,4 +112,4 @@ lock:
 	  --no-annotate --custom-compile-command "make lock" --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
-	@rm -rf $(VENV) .run labextension/node_modules labextension/lib labextension/dist
+	@rm -rf $(VENV) .run labextension/node_modules labextension/lib labextension/dist bestchat_kernel/static

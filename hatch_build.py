@@ -21,8 +21,13 @@ class LabextensionHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the extension before the wheel's files are collected."""
         del version, build_data
-        folder = Path(self.root) / "labextension"
-        if (folder / "dist" / "package.json").exists():
+        root = Path(self.root)
+        folder = root / "labextension"
+        built = (
+            folder / "dist" / "package.json",
+            root / "bestchat_kernel" / "static" / "widget.js",
+        )
+        if all(path.exists() for path in built):
             return
         npm = shutil.which("npm")
         if npm is None:

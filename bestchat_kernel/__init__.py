@@ -17,6 +17,9 @@
     asking      what the main thread does while an answer comes
     functions   chat(), from Python
     asker       questions that know nothing of each other
+    panel       ChatPanel: a chat in the output of a cell
+    transcript  what was said in its conversation
+    comm_door   the API through its comm
     mapping     chat.map(): the same question about every value of a column
     process     the one session of this process
     replay      answers given again, so that a run can be reproduced
@@ -47,20 +50,33 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from bestchat_kernel.functions import chat
+    from bestchat_kernel.panel import ChatPanel
 
-__all__ = ["chat", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["ChatPanel", "chat", "load_ipython_extension", "unload_ipython_extension"]
 
 # Nothing is printed into a cell that nobody has asked for.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> object:
-    """Give `chat` to whoever asks for it, and load nothing for the others."""
-    if name != "chat":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bestchat_kernel.functions import chat
+    """Give `chat` and `ChatPanel` to whoever asks for them, and load nothing for the others."""
+    if name == "chat":
+        from bestchat_kernel.functions import chat
 
-    return chat
+        return chat
+    if name == "ChatPanel":
+        return _chat_panel()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _chat_panel() -> object:
+    try:
+        from bestchat_kernel.panel import ChatPanel
+    except ModuleNotFoundError as error:
+        if error.name not in {"anywidget", "ipywidgets"}:
+            raise
+        raise ImportError("ChatPanel needs widgets: pip install 'bestchat[widget]'") from None
+    return ChatPanel
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

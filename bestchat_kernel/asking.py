@@ -6,9 +6,8 @@ import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Literal
+from typing import Literal, Protocol
 
-from bestchat_kernel.button import AnswerButton
 from bestchat_kernel.display import AnswerView, Screen
 from bestchat_kernel.failure import ChatInterrupted
 from bestchat_kernel.loop import LoopThread
@@ -30,6 +29,19 @@ from bestchat_kernel.visible import one_line
 from bestchat_server_ext.core.errors import ChatError, TurnCancelled
 from bestchat_server_ext.core.models import Usage
 
+
+class Below(Protocol):
+    """What stands below an answer while it grows, and may be pressed to stop it."""
+
+    def tick(self, press: Callable[[], None]) -> None:
+        """Show it, and hear whether it is pressed; called all the time."""
+        ...
+
+    def close(self) -> None:
+        """The answer has ended."""
+        ...
+
+
 STOP_SECONDS = 1.0
 """How long an interrupted cell waits for what is kept, before it ends without."""
 
@@ -46,7 +58,7 @@ def ask(
     session: Asks,
     question: Question,
     screen: Screen,
-    below: AnswerButton | None = None,
+    below: Below | None = None,
 ) -> ChatResult:
     """Ask, show the answer while it grows, and give it.
 
@@ -138,9 +150,7 @@ def _pump(
 class _Viewer:
     """Turns what is reported into what is shown."""
 
-    def __init__(
-        self, screen: Screen, below: AnswerButton | None, press: Callable[[], None]
-    ) -> None:
+    def __init__(self, screen: Screen, below: Below | None, press: Callable[[], None]) -> None:
         self._screen = screen
         self._below = below
         self._press = press

@@ -14,7 +14,7 @@ from bestchat_kernel.display import Screen
 class CellScreen:
     """Shows in the output of the running cell; in a terminal, prints."""
 
-    def __init__(self, shell: InteractiveShell, *, alone: bool = False) -> None:
+    def __init__(self, shell: InteractiveShell | None, *, alone: bool = False) -> None:
         """Show in this shell; `alone` if nothing else shows anything in the cell."""
         self.alone = alone
         self.rich = getattr(shell, "kernel", None) is not None

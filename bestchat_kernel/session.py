@@ -186,6 +186,7 @@ class ChatSession:
         self._one_at_a_time = asyncio.Lock()
         self._connecting = asyncio.Lock()
         self._announced = first is not None
+        self.last_turn: TurnId | None = None
         self.model: str | None = None
         """Model reference of who answers where a question names nobody."""
 
@@ -244,7 +245,7 @@ class ChatSession:
         conversation_id = await self._choose(question)
         cells = self._cells.setdefault(conversation_id, Cells())
         ticket = await self._start(conversation_id, question, _place(cells, question))
-        asking.turn_id = ticket.turn_id
+        asking.turn_id = self.last_turn = ticket.turn_id
         if asking.stopped.is_set():
             await self._cancel(ticket.turn_id)
         sink(Began(ticket.model, ticket.label))
@@ -344,6 +345,10 @@ class ChatSession:
     def renew(self) -> None:
         """Begin a new conversation with the next question."""
         self._conversation_id = None
+
+    def go_on_with(self, conversation_id: ConversationId) -> None:
+        """Speak in this conversation from now on."""
+        self._conversation_id = conversation_id
 
     async def _choose(self, question: Question) -> ConversationId:
         """The conversation to speak in; it stays the kernel's own until another is chosen."""
