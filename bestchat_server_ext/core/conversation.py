@@ -90,10 +90,10 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """The model that answers."""
     started_at: datetime
     """When it began, UTC."""
+    state: TurnState
+    """How far it has come."""
     attended: bool = True
     """Whether a person is there to be asked for approvals."""
-    state: TurnState = "running"
-    """How far it has come."""
     step: int = 0
     """The current request to the model, from 1; 0 before the first."""
     cancelling: bool = False
@@ -347,6 +347,7 @@ def start_turn(conversation_id: ConversationId, event: ev.TurnStarted, at: datet
         message_id=event.message_id,
         model=event.model,
         started_at=at,
+        state="running",
         attended=event.attended,
         parent_id=event.parent_id,
         options=event.options,

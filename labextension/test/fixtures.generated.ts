@@ -3149,6 +3149,7 @@ export const conversationState3: components["schemas"]["ConversationState"] = {
       "message_id": "01a207bd-d0d0-75b1-8415-c5c0bc256bf6",
       "model": "openai/gpt-5-mini",
       "started_at": "2026-11-23T09:30:06Z",
+      "state": "running",
       "step": 1,
       "usage": {
         "input_tokens": 812,
@@ -3362,6 +3363,7 @@ export const conversationState4: components["schemas"]["ConversationState"] = {
       "message_id": "01a207bd-f7e0-736f-bb5f-a8066c349506",
       "model": "openai/gpt-5-mini",
       "started_at": "2026-11-23T09:30:24Z",
+      "state": "running",
       "step": 1,
       "fallback": "anthropic/claude-sonnet-5",
       "options": {}
@@ -3606,6 +3608,7 @@ export const conversationState5: components["schemas"]["ConversationState"] = {
       "message_id": "01a207be-1ef0-725c-bad5-3381dfa9f133",
       "model": "openai/gpt-5-mini",
       "started_at": "2026-11-23T09:30:29Z",
+      "state": "running",
       "step": 1,
       "cancelling": true,
       "options": {}

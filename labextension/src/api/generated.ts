@@ -3026,10 +3026,9 @@ export interface components {
             started_at: string;
             /**
              * @description How far it has come.
-             * @default running
              * @enum {string}
              */
-            state?: "cancelled" | "failed" | "finished" | "interrupted" | "running" | "waiting";
+            state: "cancelled" | "failed" | "finished" | "interrupted" | "running" | "waiting";
             /**
              * @description The current request to the model, from 1; 0 before the first.
              * @default 0

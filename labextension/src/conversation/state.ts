@@ -133,6 +133,7 @@ function startTurn(envelope: Envelope, event: Schemas["TurnStarted"]): Turn {
     message_id: event.message_id,
     model: event.model,
     started_at: envelope.at,
+    state: "running",
     attended: event.attended ?? true,
     parent_id: event.parent_id ?? null,
     options: event.options ?? {},
@@ -249,15 +250,10 @@ function refusal(by: string, reason: string): string {
   return `${text} Do not try it again unless the user asks for it.`;
 }
 
-/** How far a turn has come. */
-export function stateOf(turn: Turn): NonNullable<Turn["state"]> {
-  return turn.state ?? "running";
-}
-
 /** The turn that keeps a conversation busy, if one does. */
 export function activeTurn(state: ConversationState): Turn | null {
   const turns = Object.values(state.turns);
-  return turns.findLast((turn) => ["running", "waiting"].includes(stateOf(turn))) ?? null;
+  return turns.findLast((turn) => ["running", "waiting"].includes(turn.state)) ?? null;
 }
 
 /** All text parts of a message, joined; reasoning and tools are left out. */

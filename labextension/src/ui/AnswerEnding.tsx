@@ -1,4 +1,4 @@
-import { stateOf, type Turn } from "../conversation/state.js";
+import { type Turn } from "../conversation/state.js";
 import { Notice } from "./Notice.js";
 import { useServices } from "./services.js";
 
@@ -16,7 +16,7 @@ export function AnswerEnding({ turn, questionId }: Props) {
       ? []
       : [{ label: trans.__("Ask again"), run: () => manager.regenerate(questionId) }]),
   ];
-  switch (stateOf(turn)) {
+  switch (turn.state) {
     case "failed":
       return (
         <Notice

@@ -4,7 +4,7 @@ import { memo } from "react";
 import type { Draft } from "../conversation/draft.js";
 import type { ConversationModel } from "../conversation/model.js";
 import type { Answer } from "../conversation/rows.js";
-import { stateOf, textOf } from "../conversation/state.js";
+import { textOf } from "../conversation/state.js";
 import { AnswerEnding } from "./AnswerEnding.js";
 import { AnswerFacts } from "./AnswerFacts.js";
 import { AnswerParts } from "./AnswerParts.js";
@@ -24,7 +24,7 @@ interface Props {
 export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
   const { manager, trans } = useServices();
   const { turn, messages, questionId } = row;
-  const running = turn !== null && ["running", "waiting"].includes(stateOf(turn));
+  const running = turn !== null && ["running", "waiting"].includes(turn.state);
   const assistants = messages.filter(({ role }) => role === "assistant");
   const last = assistants.at(-1);
   const text = assistants.map(textOf).join("\n\n");
@@ -33,7 +33,7 @@ export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
       className="jp-BestChat-answer"
       aria-label={trans.__("Answer")}
       aria-busy={running}
-      data-turn-state={turn === null ? undefined : stateOf(turn)}
+      data-turn-state={turn === null ? undefined : turn.state}
     >
       {assistants.map((message) => (
         <AnswerParts key={message.id} parts={message.parts} growing={false} />
