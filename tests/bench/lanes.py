@@ -22,9 +22,10 @@ from contextlib import suppress
 from statistics import median, quantiles
 from typing import Any
 
+import msgspec
+
 from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.provider_http import Connections, HttpProvider, OllamaProvider
-from bestchat_server_ext.adapters.provider_http.connections import Local
 from bestchat_server_ext.adapters.provider_http.pacing import Pacer
 from bestchat_server_ext.adapters.provider_litellm import LitellmProvider
 from bestchat_server_ext.core.catalog import LaneName, ProviderFacts
@@ -253,7 +254,7 @@ async def crowd(port: int, streams: int, seconds: int, pacer: Pacer) -> None:
     connections = Connections()
     provider = lane("openai", url, connections)
     local = await connections.local()
-    connections._locals[asyncio.get_running_loop()] = Local(local.session, pacer)
+    connections._locals[asyncio.get_running_loop()] = msgspec.structs.replace(local, pacer=pacer)
     seen = Counter[str]()
     read = asked(provider, "openai", marks, seen)
 

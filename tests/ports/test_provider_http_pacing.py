@@ -6,11 +6,11 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import trustme
 
 from bestchat_server_ext.adapters.provider_http import Connections, HttpProvider
-from bestchat_server_ext.adapters.provider_http.connections import Local
 from bestchat_server_ext.adapters.provider_http.pacing import (
     LONGEST,
     SHORTEST,
@@ -63,7 +63,9 @@ class Scene:
 
         self.pacer.interval = LONG
         self.pacer.hold = told  # type: ignore[method-assign]
-        self.connections._locals[asyncio.get_running_loop()] = Local(local.session, self.pacer)
+        self.connections._locals[asyncio.get_running_loop()] = msgspec.structs.replace(
+            local, pacer=self.pacer
+        )
 
     async def let_go(self) -> None:
         """As if the moment were over."""

@@ -41,15 +41,24 @@ class Answer:
         """
         import aiohttp
 
+        self.waiting_since: float | None = None
+        """Since when nothing has come, by the loop's clock; none while nobody waits for it."""
         self._response = response
         self._content = response.content
-        self._cut = aiohttp.ClientPayloadError
+        self._cut, self._silent = aiohttp.ClientPayloadError, aiohttp.SocketTimeoutError
         self._lane = lane
         self._pacer = pacer
         self._patience = patience
         self._decoder = lane.decoder()
         self._begun = False
         self._ended = False
+        connection = response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = None  # see `silence`
+
+    def give_up(self) -> None:
+        """Let whoever waits for more hear that the server has fallen silent."""
+        self._content.set_exception(self._silent())
 
     async def read(self) -> list[Chunk]:
         """The chunks that arrived together; none once the answer is whole.
@@ -118,7 +127,9 @@ class Answer:
         slower.
         """
         content = self._content
+        self.waiting_since = asyncio.get_running_loop().time()
         first = await content.read(1)
+        self.waiting_since = None
         pieces = getattr(content, "_buffer", None)
         if isinstance(pieces, deque) and len(pieces) > 1:
             joined = b"".join(pieces)

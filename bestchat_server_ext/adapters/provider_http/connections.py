@@ -14,6 +14,7 @@ import msgspec
 
 from bestchat_server_ext.adapters.provider_http import address as where
 from bestchat_server_ext.adapters.provider_http.pacing import Pacer
+from bestchat_server_ext.adapters.provider_http.silence import Silence
 
 if TYPE_CHECKING:
     import aiohttp
@@ -26,6 +27,8 @@ class Local(msgspec.Struct, frozen=True):
     """Sends requests."""
     pacer: Pacer
     """Holds answers back."""
+    silence: Silence
+    """Gives up servers that send nothing."""
 
 
 _PROXIES_MAX = 256
@@ -76,7 +79,7 @@ class Connections:
                     auto_decompress=False,
                     headers={"Accept-Encoding": "identity", "User-Agent": "BestChat"},
                 )
-                self._locals[loop] = Local(session, Pacer())
+                self._locals[loop] = Local(session, Pacer(), Silence(self._idle_seconds))
         return self._locals[loop]
 
     async def proxy(self, base_url: str) -> str | None:

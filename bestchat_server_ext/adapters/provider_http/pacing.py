@@ -15,7 +15,7 @@ import time
 from collections import deque
 from typing import cast
 
-SHORTEST, LONGEST = 0.04, 0.2
+SHORTEST, LONGEST = 0.04, 0.25
 """Seconds for which a connection is left alone: by day, and at the worst of times."""
 
 _IDLE, _BUSY = 0.10, 0.20

@@ -102,11 +102,12 @@ class HttpProvider:
                 address = renewed
                 keys.append(address.key)
                 response = await self._ask(request, address)
-            pacer = (await self._connections.local()).pacer
-            answer = Answer(response, self._lane, pacer, self._connections.patience)
-            while chunks := await answer.read():
-                yield chunks
-            await answer.drain()
+            local = await self._connections.local()
+            answer = Answer(response, self._lane, local.pacer, self._connections.patience)
+            with local.silence.watch(answer):
+                while chunks := await answer.read():
+                    yield chunks
+                await answer.drain()
         except errors.ChatError as error:
             raise scrubbed(error, *keys) from None
         except (OSError, ValueError, failures.client_error()) as error:
