@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, assert_never
@@ -95,6 +95,17 @@ class Wheel:
         provider = self.providers.known_name(turn.model)
         return TurnWatch(self.telemetry, self.stream.clock, turn, provider)
 
+    def fresh_machine(self, turn: Turn) -> machine.TurnMachine:
+        """The machine of a turn that is about to begin."""
+        return machine.TurnMachine(
+            turn,
+            {},
+            answered=False,
+            tools=self.tools.specs(),
+            rules=self.tools.rules,
+            step_limit=self.step_limit,
+        )
+
     def machine(self, state: ConversationState, turn_id: TurnId) -> machine.TurnMachine:
         """The machine of a turn, as its rows say it stands."""
         return machine.TurnMachine.rebuild(
@@ -145,15 +156,25 @@ class TurnRun:
 
     # From the outside.
 
-    async def run(self, first: machine.Input) -> None:
-        """Turn the wheel until there is nothing left to do here."""
+    async def run(self, first: machine.Input | Sequence[machine.Command]) -> None:
+        """Turn the wheel until there is nothing left to do here.
+
+        Args:
+            first: what sets it going; or, where that was stored already, what the machine has
+                commanded.
+        """
         control = await self._subscribe()
         self._spawn(self._listen(control))
         try:
-            before = self._seq
-            await self._feed(first)
-            if self._seq == before:  # else an event of ours followed what we knew, without a gap
-                await self._hear_missed()
+            if isinstance(first, Sequence):
+                for command in first:
+                    await self._carry_out(command)
+                self.hear_missed()  # nobody need wait for it: what it may bring is a Stop
+            else:
+                before = self._seq
+                await self._feed(first)
+                if self._seq == before:  # else an event of ours followed what we knew
+                    await self._hear_missed()
             while not self._over:
                 if self._machine.turn.state == "waiting" and self._inbox.empty():
                     await self._let_go()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from bestchat_server_ext.core.errors import (
 from bestchat_server_ext.core.events import (
     ApprovalAnswered,
     CancelRequested,
+    Event,
     MessageQueued,
     MessageUnqueued,
 )
@@ -219,11 +220,13 @@ class TurnService:
             return await self._begin(asked, plan)
 
     async def _begin(self, asked: _Asked, plan: plans.Plan) -> TurnTicket:
-        """Store what begins a turn, and set it going."""
-        here, started = asked.state.conversation.id, plan.started
+        """Store what begins a turn, its first step included, and set it going."""
+        here, started, at = asked.state.conversation.id, plan.started, self._now()
+        fresh = self._wheel.fresh_machine(start_turn(here, started, at))
+        first, commands = _first_step(fresh, at)
         try:
             appended = await self._wheel.stream.append(
-                here, plan.events, claim=self._claim(started.turn_id)
+                here, (*plan.events, *first), at=at, claim=self._claim(started.turn_id)
             )
         except Conflict:
             # The same request may have come in twice at the same time.
@@ -234,17 +237,8 @@ class TurnService:
         # No `await` from here on: a turn that is stored and leased has to be running.
         begun = appended.envelopes[len(plan.before)]
         if appended.lease is not None:
-            turn = start_turn(here, started, begun.at)
-            fresh = machine.TurnMachine(
-                turn,
-                {},
-                answered=False,
-                tools=self._wheel.tools.specs(),
-                rules=self._wheel.tools.rules,
-                step_limit=self._wheel.step_limit,
-            )
             last = appended.envelopes[-1].seq
-            self._launch(TurnRun(self._wheel, fresh, appended.lease, last), machine.Begin())
+            self._launch(TurnRun(self._wheel, fresh, appended.lease, last), commands)
         label = self._wheel.providers.label(asked.model)
         return TurnTicket(started.turn_id, started.message_id, begun.seq, str(asked.model), label)
 
@@ -346,9 +340,13 @@ class TurnService:
             await self.unqueue(state.conversation.id, waiting.turn_id)
         return ticket
 
-    async def _send_next(self, conversation_id: ConversationId) -> None:
-        """Send what waits, if the turn before it has finished and nothing else is under way."""
-        state = await self._wheel.stream.state(conversation_id)
+    async def _send_next(self, conversation_id: ConversationId, least: int | None = None) -> None:
+        """Send what waits, if the turn before it has finished and nothing else is under way.
+
+        `least` is the number of the event that ended that turn, if it is known: whoever has a
+        message wait after that looks whether it can be sent at once.
+        """
+        state = await self._wheel.stream.state(conversation_id, least)
         last = next(reversed(state.turns.values()), None)
         finished = last is not None and last.state == "finished"
         if self._closing or not state.conversation.queue or not finished:
@@ -356,10 +354,12 @@ class TurnService:
         with suppress(Conflict):  # somebody else has sent it, or something else
             await self._send(state)
 
-    async def _look_after_queue(self, conversation_id: ConversationId) -> None:
+    async def _look_after_queue(
+        self, conversation_id: ConversationId, least: int | None = None
+    ) -> None:
         """Likewise; what goes wrong in one conversation is said, and harms no other."""
         try:
-            await self._send_next(conversation_id)
+            await self._send_next(conversation_id, least)
         except ChatError as error:
             _log.warning("BestChat: messages wait in %s: %s", conversation_id, error.info.code)
         except Exception as error:  # noqa: BLE001  see `_every`
@@ -433,20 +433,20 @@ class TurnService:
         )
         self._launch(run, first)
 
-    def _launch(self, run: TurnRun, first: machine.Input) -> None:
+    def _launch(self, run: TurnRun, first: machine.Input | Sequence[machine.Command]) -> None:
         turn_id = run.lease.turn_id
         self._runs[turn_id] = run
         task = asyncio.create_task(self._run(run, first), name=f"bestchat-turn-{turn_id}")
         self._tasks[turn_id] = task
 
-    async def _run(self, run: TurnRun, first: machine.Input) -> None:
+    async def _run(self, run: TurnRun, first: machine.Input | Sequence[machine.Command]) -> None:
         turn_id = run.lease.turn_id
         try:
             with run.watch.running():
                 await run.run(first)
             if run.finished:
                 self._name(run.conversation_id)
-                await self._look_after_queue(run.conversation_id)
+                await self._look_after_queue(run.conversation_id, run.seq)
         except ChatError as error:
             _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)
         except Exception as error:  # noqa: BLE001  the end of a task is where a bug has to be said
@@ -518,6 +518,16 @@ class TurnService:
         partial = await self._wheel.storage.partial(lease.turn_id)
         _log.info("BestChat: turn %s was interrupted and is closed", lease.turn_id)
         await self._take_up(turn.conversation_id, lease, machine.OwnerLost(partial))
+
+
+def _first_step(
+    fresh: machine.TurnMachine, at: datetime
+) -> tuple[tuple[Event, ...], Sequence[machine.Command]]:
+    """The events that a turn begins with, and what is to be done once they are stored."""
+    append, *commands = fresh.handle(machine.Begin(), at)
+    if not isinstance(append, machine.Append):
+        raise TypeError(f"A turn begins with {type(append).__name__}, and nothing to store.")
+    return append.events, commands
 
 
 def _check_arguments(text: str) -> None:
