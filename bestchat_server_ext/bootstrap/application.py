@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from bestchat_server_ext.bootstrap.administration import database_place
+from bestchat_server_ext.bootstrap.collector import collect_all_seldom
 from bestchat_server_ext.bootstrap.keys import build_provider_settings
 from bestchat_server_ext.bootstrap.observers import observers
 from bestchat_server_ext.bootstrap.plugins import open_catalog
@@ -138,6 +139,8 @@ async def open_application(
         Unavailable: the database cannot be opened.
         NotInstalled: this is the light install, which has no services.
     """
+    if serves:
+        collect_all_seldom()
     if loaded is None:
         loaded = await asyncio.to_thread(_load, environ, overrides)
     settings = loaded.settings

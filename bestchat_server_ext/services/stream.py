@@ -181,6 +181,11 @@ class StreamService:
 
     # Reading.
 
+    def heard_of(self, conversation_id: ConversationId) -> int | None:
+        """Number of the newest event that this process has heard of; none if it follows none."""
+        at_hand = self._states.get(conversation_id)
+        return None if at_hand is None else at_hand.conversation.seq
+
     async def state(
         self, conversation_id: ConversationId, least: int | None = None
     ) -> ConversationState:

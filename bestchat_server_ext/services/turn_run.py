@@ -169,7 +169,9 @@ class TurnRun:
             if isinstance(first, Sequence):
                 for command in first:
                     await self._carry_out(command)
-                self.hear_missed()  # nobody need wait for it: what it may bring is a Stop
+                # Where others wrote meanwhile, `TurnService` will notice within a second.
+                if self._wheel.stream.heard_of(self.conversation_id) != self._seq:
+                    self.hear_missed()
             else:
                 before = self._seq
                 await self._feed(first)

@@ -353,8 +353,8 @@ async def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long each answer lasts")
-    parser.add_argument("--spread", type=float, default=10.0, help="within which they begin")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long each answer lasts")
+    parser.add_argument("--spread", type=float, default=30.0, help="within which they begin")
     parser.add_argument("--postgres", action="store_true", help="in place of SQLite")
     parser.add_argument("--litellm", help="the proxy's command, to measure it too")
     parser.add_argument(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
+from bestchat_server_ext.adapters.storage_sql import sqlite_bulk
 from bestchat_server_ext.adapters.storage_sql.tables import conversations, turns
 from bestchat_server_ext.core.conversation import ACTIVE
 from bestchat_server_ext.core.ids import TurnId
@@ -20,11 +21,28 @@ def renew(
     connection: Connection, texts: Sequence[PartialText], until: datetime
 ) -> tuple[TurnId, ...]:
     """Renew leases that hold and keep the texts that came with them; give the turns of others."""
+    if connection.dialect.name == "sqlite":
+        whole = sqlite_bulk.renew(connection, texts, until)
+        return () if whole else _lost(texts, _valid(connection, texts))
+    valid = _valid(connection, texts)
+    held = [text for text in texts if text.lease in valid]
+    _write(connection, held, until)
+    return _lost(texts, valid)
+
+
+def _valid(connection: Connection, texts: Sequence[PartialText]) -> set[Lease]:
+    """The leases of these turns that somebody holds."""
     wanted = [text.lease.turn_id for text in texts]
     query = select(turns.c.id, turns.c.lease_holder, turns.c.fence).where(turns.c.id.in_(wanted))
     found = connection.execute(query.order_by(turns.c.id).with_for_update())
-    valid = {Lease(TurnId(key), holder, fence) for key, holder, fence in found if holder}
-    held = [text for text in texts if text.lease in valid]
+    return {Lease(TurnId(key), holder, fence) for key, holder, fence in found if holder}
+
+
+def _lost(texts: Sequence[PartialText], valid: set[Lease]) -> tuple[TurnId, ...]:
+    return tuple(text.lease.turn_id for text in texts if text.lease not in valid)
+
+
+def _write(connection: Connection, held: Sequence[PartialText], until: datetime) -> None:
     here = turns.c.id == bindparam("key")
     if silent := [{"key": text.lease.turn_id} for text in held if text.reply is None]:
         connection.execute(update(turns).where(here).values(lease_until=until), silent)
@@ -39,7 +57,6 @@ def renew(
         )
         spoken = {"lease_until": until, "partial": kept}
         connection.execute(update(turns).where(here).values(spoken), heard)
-    return tuple(text.lease.turn_id for text in texts if text.lease not in valid)
 
 
 def release(connection: Connection, lease: Lease, seq: int) -> bool:

@@ -16,11 +16,12 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     select,
     tuple_,
 )
 
-from bestchat_server_ext.adapters.storage_sql import rows
+from bestchat_server_ext.adapters.storage_sql import rows, sqlite_bulk
 from bestchat_server_ext.adapters.storage_sql.tables import (
     conversations,
     events,
@@ -70,6 +71,13 @@ _EVENTS_AFTER = (
     .where(events.c.conversation_id == bindparam("key"), events.c.seq > bindparam("after"))
     .order_by(events.c.seq)
     .limit(bindparam("most", type_=events.c.seq.type))
+)
+_ACTIVE_TURNS = (
+    select(func.count())
+    .select_from(turns)
+    # As text, which the planner must see to know that the index will do.
+    .where(turns.c.state.in_([literal_column(f"'{state}'") for state in sorted(ACTIVE)]))
+    .where(turns.c.owner == bindparam("owner"))
 )
 _WHERE_AND_WHOSE = select(conversations.c.id, conversations.c.owner)
 _LOCATE: dict[ObjectKind, Select[Any]] = {
@@ -121,6 +129,8 @@ def newest_seqs(
     connection: Connection, conversation_ids: Collection[ConversationId], owner: OwnerId | None
 ) -> dict[str, int]:
     """The numbers of the newest events of several conversations."""
+    if connection.dialect.name == "sqlite":
+        return sqlite_bulk.newest_seqs(connection, conversation_ids, owner)
     query = _NEWEST_SEQS
     given: rows.Values = {"keys": list(conversation_ids)}
     if owner is not None:
@@ -237,10 +247,7 @@ def newest_turn(connection: Connection, *where: ColumnElement[bool]) -> Turn | N
 
 def active_turns(connection: Connection, owner: OwnerId) -> int:
     """How many of an owner's turns have not ended."""
-    # As text, which the planner must see to know that the index will do.
-    active = turns.c.state.in_([literal(state, literal_execute=True) for state in sorted(ACTIVE)])
-    query = select(func.count()).select_from(turns).where(turns.c.owner == owner, active)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_ACTIVE_TURNS, {"owner": owner}).scalar_one())
 
 
 def pending(
