@@ -32,27 +32,56 @@ from bestchat_server_ext.core.models import RequestOptions
 class ChatCells:
     """Runs the chat cells of one shell."""
 
-    def __init__(self, shell: InteractiveShell, loop: LoopThread, session: Asks) -> None:
-        """Serve a shell."""
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        loop: LoopThread,
+        session: Asks,
+        name: Callable[[str], CellKey] | None = None,
+        is_chat: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Serve a shell.
+
+        Args:
+            shell: where the cells run.
+            loop: the thread that asks.
+            session: who answers.
+            name: gives the key of a cell that the front end does not name, from its source.
+            is_chat: whether a whole cell is nothing but a chat.
+        """
         self._shell = shell
         self._loop = loop
         self._session = session
-        self._counter = CellCounter()
+        self._name = name or CellCounter().key
+        self._is_chat = is_chat or _is_chat
 
-    def run(self, chosen: CellOptions, text: str, source: str) -> None:
+    def run(
+        self,
+        chosen: CellOptions,
+        text: str,
+        source: str,
+        *,
+        cell: CellKey | None = None,
+        anew: bool = False,
+    ) -> None:
         """Ask what a cell asks.
 
         Args:
             chosen: its options.
             text: its prompt.
             source: all of it, by which it is known where the front end does not name cells.
+            cell: its key, if that was found out already.
+            anew: whether to ask even where a stored answer would be shown.
 
         Raises:
             ChatError: there is no answer, and the cell is not to keep going.
         """
         screen = CellScreen(self._shell, alone=self._alone(chosen, text))
         try:
-            value = self._value(chosen, text.strip("\n"), source, screen)
+            form = self._form(chosen)
+            key = self.key(source) if cell is None else cell
+            question = self._question(chosen, text.strip("\n"), form, key, screen)
+            value = self._value(chosen, replace(question, anew=anew), form, screen)
         except ChatError as error:
             if not chosen.keep_going:
                 raise
@@ -61,9 +90,9 @@ class ChatCells:
         if chosen.out is not None:
             self._shell.user_ns[chosen.out] = value
 
-    def _value(self, chosen: CellOptions, text: str, source: str, screen: CellScreen) -> object:
-        form = self._form(chosen)
-        question = self._question(chosen, text, form, source, screen)
+    def _value(
+        self, chosen: CellOptions, question: Question, form: Form, screen: CellScreen
+    ) -> object:
         if form.read is None:
             return self._ask(question, _reduced(screen, chosen), screen)
         # What is only half of a value is worth seeing while it comes, but a terminal keeps it.
@@ -94,7 +123,7 @@ class ChatCells:
         return forms.form(name, known[chosen.schema])
 
     def _question(
-        self, chosen: CellOptions, text: str, form: Form, source: str, screen: Screen
+        self, chosen: CellOptions, text: str, form: Form, cell: CellKey, screen: Screen
     ) -> Question:
         if not text.strip():
             raise InvalidRequest("There is nothing to ask.", hint="Write a prompt below %%chat.")
@@ -107,7 +136,7 @@ class ChatCells:
         whole = replace(prepared, attachments=(*prepared.attachments, *files))
         return Question(
             text=form.asked(prompt.compose(whole)),
-            cell=self._cell_key(source),
+            cell=cell,
             model=chosen.model,
             conversation=chosen.conversation,
             new=chosen.new,
@@ -185,8 +214,7 @@ class ChatCells:
             return False
         if "{{" in text and not chosen.raw:
             return False
-        code = str((self._parent().get("content") or {}).get("code", "")).strip()
-        return code.startswith("%%chat") or (code.startswith("%chat ask") and "\n" not in code)
+        return self._is_chat(str((self._parent().get("content") or {}).get("code", "")).strip())
 
     def _parent(self) -> dict[str, Any]:
         """The message that the running cell came with."""
@@ -198,10 +226,14 @@ class ChatCells:
         kernel = getattr(self._shell, "kernel", None)
         return bool(getattr(kernel, "_allow_stdin", True))
 
-    def _cell_key(self, source: str) -> CellKey:
-        """The front end's own id of the running cell, where it gives one."""
+    def key(self, source: str, name: Callable[[str], CellKey] | None = None) -> CellKey:
+        """The front end's own id of the running cell; where it gives none, `name` does."""
         metadata = self._parent().get("metadata") or {}
-        return metadata.get("cellId") or self._counter.key(source)
+        return metadata.get("cellId") or (name or self._name)(source)
+
+
+def _is_chat(code: str) -> bool:
+    return code.startswith("%%chat") or (code.startswith("%chat ask") and "\n" not in code)
 
 
 def _reduced(screen: Screen, chosen: CellOptions) -> Screen:

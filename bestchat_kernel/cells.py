@@ -29,16 +29,27 @@ class Place:
 
 NEWEST = Place()
 
+CellTables = tuple[
+    dict[CellKey, str | None], dict[CellKey, str], dict[CellKey, str], dict[str, CellKey]
+]
+"""Of each cell: what it followed, its question, its answer; and whose a message is."""
+
 
 class Cells:
     """Remembers the cells of one conversation."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._parent: dict[CellKey, str | None] = {}
-        self._question: dict[CellKey, str] = {}
-        self._answer: dict[CellKey, str] = {}
-        self._cell_of: dict[str, CellKey] = {}
+    def __init__(self, tables: CellTables | None = None) -> None:
+        """Begin with none, or with what `tables` gave."""
+        self._parent, self._question, self._answer, self._cell_of = tables or ({}, {}, {}, {})
+
+    @property
+    def tables(self) -> CellTables:
+        """All that is remembered."""
+        return self._parent, self._question, self._answer, self._cell_of
+
+    def __contains__(self, cell: CellKey) -> bool:
+        """Whether a cell has asked here."""
+        return cell in self._parent
 
     def place(self, cell: CellKey) -> Place:
         """Where a cell goes now."""

@@ -26,6 +26,15 @@ class Completion:
         """Know the shell's variables."""
         self._shell = shell
 
+    def mentioned(self, before: str) -> tuple[list[str], str] | None:
+        """What could be mentioned at the end of a text, and what is there of it; none if nothing.
+
+        Args:
+            before: what is written before the cursor.
+        """
+        mention = _MENTION.search(before)
+        return None if mention is None else (self._names(mention["name"]), mention["name"])
+
     def candidates(self, cell: str, line: int, column: int) -> tuple[list[str], int] | None:
         """What could stand at the cursor, and how much of it is there; none outside of chats.
 
@@ -42,8 +51,8 @@ class Completion:
         if head is None:
             return None
         before = (head["rest"] or "") if at == line else lines[line][:column]
-        if (mention := _MENTION.search(before)) is not None:
-            return self._names(mention["name"]), len(mention["name"])
+        if (mention := self.mentioned(before)) is not None:
+            return mention[0], len(mention[1])
         if at != line:
             return [], 0
         if (value := _VALUE.search(before)) is not None and not value["value"].startswith("-"):

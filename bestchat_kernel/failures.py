@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -33,9 +33,12 @@ class Failure:
 class Failures:
     """Remembers the last failure of a shell."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        """Listen to a shell."""
+    def __init__(
+        self, shell: InteractiveShell, is_chat: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Listen to a shell; `is_chat` says which cells are chats beside those of the magics."""
         self._shell = shell
+        self._is_chat = is_chat
         self.last: Failure | None = None
         """The last one; none if there was none yet."""
         self.ran = ""
@@ -44,7 +47,7 @@ class Failures:
     def heard(self, result: Any) -> None:  # noqa: ANN401  IPython's, which has no types
         """Take the end of a cell, as IPython's event `post_run_cell` tells it."""
         source = getattr(result.info, "raw_cell", None) or ""
-        if source.lstrip().startswith(("%chat", "%%chat")):
+        if source.lstrip().startswith(("%chat", "%%chat")) or self._is_chat(source):
             return
         self.ran = source
         error = result.error_before_exec or result.error_in_exec

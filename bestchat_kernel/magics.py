@@ -15,9 +15,7 @@ from bestchat_kernel import completion, options, process, verbatim
 from bestchat_kernel.cell import ChatCells
 from bestchat_kernel.failure import ChatFailed
 from bestchat_kernel.failures import Failures
-from bestchat_kernel.loop import LoopThread, loop_thread
-from bestchat_kernel.replay import Replay
-from bestchat_kernel.session import ChatSession
+from bestchat_kernel.loop import loop_thread
 from bestchat_kernel.verbs import Verbs
 from bestchat_server_ext.core.errors import ChatError
 
@@ -27,15 +25,14 @@ class ChatMagics(Magics):
     """The magics of one shell."""
 
     def __init__(
-        self, shell: InteractiveShell, loop: LoopThread, session: ChatSession, replay: Replay
+        self, shell: InteractiveShell, cells: ChatCells, verbs: Verbs, failures: Failures
     ) -> None:
         """Serve a shell."""
         super().__init__(shell)
-        self.failures = Failures(shell)
+        self.failures = failures
         """What `%chat fix` can be about."""
-        cells = ChatCells(shell, loop, replay)
         self._cells = cells
-        self._verbs = Verbs(shell, loop, session, replay, cells, self.failures)
+        self._verbs = verbs
 
     @no_var_expand
     @cell_magic("chat")  # type: ignore[arg-type]  # typed for functions, used on methods
@@ -68,9 +65,18 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics."""
     magics = _loaded.get(shell)
     if magics is None:
-        session, replay = process.session(), process.replay()
-        magics = _loaded[shell] = ChatMagics(shell, loop_thread(), session, replay)
+        session, replay, loop = process.session(), process.replay(), loop_thread()
+        failures, cells = Failures(shell), ChatCells(shell, loop, replay)
+        verbs = Verbs(shell, loop, session, replay, cells, failures)
+        magics = ChatMagics(shell, cells, verbs, failures)
+    install(shell, magics)
+
+
+def install(shell: InteractiveShell, magics: ChatMagics) -> None:
+    """Register magics that were made for a shell."""
+    if shell not in _loaded:
         shell.events.register("post_run_cell", magics.failures.heard)
+    _loaded[shell] = magics
     shell.register_magics(magics)
     verbatim.install(shell)
     completion.install(shell)

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import re
 import uuid
+from functools import cache
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import clear_output, display
 
 from bestchat_kernel.display import Screen
+
+_CONSOLE = re.compile(r"jupyter[-_](qt)?console")
+
+
+def _replaces(shell: InteractiveShell) -> bool:
+    """Whether the front end puts a new bundle in the place of the one before.
+
+    Consoles show the first one and drop the others, and do not say that they are consoles. They
+    have no cells that could have an id, and are usually the parent of the kernel.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return False
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
+    if ((parent or {}).get("metadata") or {}).get("cellId"):
+        return True
+    return not (getattr(kernel, "in_console", False) or _started_by_console())
+
+
+@cache
+def _started_by_console() -> bool:
+    import psutil  # which ipykernel has loaded
+
+    try:
+        words = psutil.Process(os.getppid()).cmdline()
+    except (psutil.Error, OSError):
+        return False
+    return any(_CONSOLE.search(word) for word in words)
 
 
 class CellScreen:
@@ -17,7 +48,7 @@ class CellScreen:
     def __init__(self, shell: InteractiveShell | None, *, alone: bool = False) -> None:
         """Show in this shell; `alone` if nothing else shows anything in the cell."""
         self.alone = alone
-        self.rich = getattr(shell, "kernel", None) is not None
+        self.rich = _replaces(shell)
         """Whether what was shown can be replaced."""
         self._display_id = uuid.uuid4().hex
         self._kept: list[str | None] = []

@@ -55,6 +55,7 @@ class Question:
         max_cost: US dollars that the conversation may cost from now on, if that was limited.
         follow_up: whether it follows the cell's own answer, rather than taking the cell's place.
         place: where it goes, if that was decided elsewhere.
+        anew: whether it is asked even where a stored answer would be shown.
     """
 
     text: str
@@ -69,6 +70,7 @@ class Question:
     max_cost: str | None = None
     follow_up: bool = False
     place: Place | None = None
+    anew: bool = False
 
 
 # What a sink is told.
@@ -181,7 +183,8 @@ class ChatSession:
         self._first = first
         self._connection: Connection | None = None
         self._conversation_id: ConversationId | None = None
-        self._cells: dict[ConversationId, Cells] = {}
+        self.cells: dict[ConversationId, Cells] = {}
+        """Which cell stands where, in each of its conversations."""
         self._asking: list[_Asking] = []
         self._one_at_a_time = asyncio.Lock()
         self._connecting = asyncio.Lock()
@@ -243,7 +246,7 @@ class ChatSession:
             raise TurnCancelled("The cell was stopped before it had asked.")
         await self.announce(question, sink)
         conversation_id = await self._choose(question)
-        cells = self._cells.setdefault(conversation_id, Cells())
+        cells = self.cells.setdefault(conversation_id, Cells())
         ticket = await self._start(conversation_id, question, _place(cells, question))
         asking.turn_id = self.last_turn = ticket.turn_id
         if asking.stopped.is_set():
@@ -342,9 +345,9 @@ class ChatSession:
         """The conversation that is going on; none before the first question."""
         return self._conversation_id
 
-    def renew(self) -> None:
-        """Begin a new conversation with the next question."""
-        self._conversation_id = None
+    def renew(self, conversation_id: ConversationId | None = None) -> None:
+        """Go on with a conversation; begin a new one with the next question if none is given."""
+        self._conversation_id = conversation_id
 
     def go_on_with(self, conversation_id: ConversationId) -> None:
         """Speak in this conversation from now on."""

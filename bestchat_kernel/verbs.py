@@ -81,6 +81,11 @@ class Verbs:
             "help": ("this text", self._help),
         }
 
+    @property
+    def described(self) -> dict[str, str]:
+        """What each of them does."""
+        return {name: told for name, (told, _) in self._verbs.items()}
+
     def run(self, line: str) -> None:
         """Do what a `%chat` line says.
 

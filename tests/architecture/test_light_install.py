@@ -84,6 +84,6 @@ def test_the_wheel_enables_the_server_extension(light_python: Path) -> None:
     assert '"bestchat_server_ext": true' in enabled.read_text(encoding="utf-8")
 
 
-def test_the_wheel_installs_no_kernel_spec(light_python: Path) -> None:
+def test_the_wheel_brings_the_kernel_spec(light_python: Path) -> None:
     kernels = light_python.parents[1] / "share/jupyter/kernels"
-    assert {path.name for path in kernels.iterdir()} == {"python3"}
+    assert {path.name for path in kernels.iterdir()} == {"bestchat", "python3"}

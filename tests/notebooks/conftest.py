@@ -139,11 +139,11 @@ class Running:
 class Kernel:
     """One kernel, and the database that it works on."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], name: str = "python3") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.data_dir = Path(environ["BESTCHAT_DATA_DIR"])
         self.manager = KernelManager(
-            kernel_name="python3", connection_file=str(folder / "connection.json")
+            kernel_name=name, connection_file=str(folder / "connection.json")
         )
         self._log = (folder / "kernel.log").open("w")
         self.manager.start_kernel(
@@ -156,6 +156,11 @@ class Kernel:
         except RuntimeError:
             self.close()
             raise
+
+    def restart(self) -> None:
+        """Begin again in another process, as the front end's button does."""
+        self.manager.restart_kernel()
+        self.client.wait_for_ready(timeout=30)
 
     def begin(self, code: str, cell: str | None = None, *, attended: bool = False) -> Running:
         """Run a cell and do not wait for it; `cell` is the front end's id of it.
@@ -248,18 +253,33 @@ StartKernel = Callable[..., Kernel]
 
 @pytest.fixture
 def start_kernel(tmp_path: Path) -> Iterator[StartKernel]:
-    """Starts kernels that share one folder of data; options of the environment by name."""
+    """Starts kernels that share one folder of data; options of the environment by name.
+
+    `kernel` names the kernel spec.
+    """
     kernels: list[Kernel] = []
 
-    def start(**more: str) -> Kernel:
+    def start(kernel: str = "python3", **more: str) -> Kernel:
         folder = tmp_path / f"kernel-{len(kernels)}"
         environ = environment(folder, **{"BESTCHAT_DATA_DIR": str(tmp_path / "data"), **more})
-        kernels.append(Kernel(folder, environ))
+        kernels.append(Kernel(folder, environ, kernel))
         return kernels[-1]
 
     yield start
     for kernel in kernels:
         kernel.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_environment() -> Callable[..., dict[str, str]]:
+    """Makes environments for child processes: `environment` of this module."""
+    return environment
+
+
+@pytest.fixture(scope="session")
+def kernel_at() -> Callable[[Path, str], Kernel]:
+    """Starts a kernel of a kernel spec in a folder; who starts it closes it."""
+    return lambda folder, name: Kernel(folder, environment(folder), name)
 
 
 @pytest.fixture
