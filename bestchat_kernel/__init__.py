@@ -37,6 +37,8 @@
     visible     text from outside that steers no terminal
     result      what a cell leaves behind
     failure     how a failed chat looks
+    kernel      the BestChat kernel, whose cells are messages
+    kernelspec  how Jupyter finds it
 
 Importing this package, and `%load_ext bestchat_kernel`, load no network and no database library.
 """

@@ -364,6 +364,44 @@ def notebook(*sources: str) -> nbformat.NotebookNode:
     return made
 
 
+BAKERY = Path(__file__).parents[2] / "notebooks" / "05_chat_kernel.ipynb"
+
+
+def test_the_notebook_is_stored_clean() -> None:
+    stored = nbformat.read(BAKERY, as_version=4)
+    nbformat.validate(stored)
+    code = [item for item in stored.cells if item.cell_type == "code"]
+    assert all(item.outputs == [] and item.execution_count is None for item in code)
+    assert stored.metadata.kernelspec.name == "bestchat"
+
+
+def test_the_notebook_headless(clean: dict[str, str]) -> None:
+    ran = nbformat.read(BAKERY, as_version=4)
+    NotebookClient(ran, timeout=60).execute(env=clean | {"BESTCHAT_DEFAULT_MODEL": "scripted/bakery"})
+    outputs = {cell.id: cell.outputs for cell in ran.cells if cell.cell_type == "code"}
+    assert "not sent" in outputs["by-habit"][0].data["text/markdown"]
+    assert outputs["data"][0].data["text/plain"] == "49.5"
+    assert "stock up for the weekend" in outputs["mention"][0].data["text/markdown"]
+    assert outputs["use"][0].data["text/plain"].startswith("{'Mon': 46, 'Tue': 42, ")
+    assert "'Sat': '04:22'" in outputs["plan"][0].data["text/plain"]
+    assert "Messages: 9" in outputs["explain"][-1].data["text/plain"]
+    assert "adds a tenth" in outputs["history"][0].text
+
+
+def test_the_notebook_asks_nobody_after_a_restart(start_kernel: StartKernel) -> None:
+    kernel = start_kernel("bestchat", BESTCHAT_DEFAULT_MODEL="scripted/bakery")
+    stored = nbformat.read(BAKERY, as_version=4)
+    cells = [(item.source, item.id) for item in stored.cells if item.cell_type == "code"]
+    shown = []
+    for _ in range(2):
+        ran = [kernel.run(*cell) for cell in cells]
+        assert all(item.ok for item in ran)
+        shown.append([item.answer.partition("\n\n*—")[0] for item in ran if item.shown])
+        assert turns(kernel) == 5
+        kernel.restart()
+    assert shown[0] == shown[1]
+
+
 def test_in_nbclient(clean: dict[str, str]) -> None:
     ran = notebook("count one", "%%python\nx = 6 * 7\nx", "Is it right? @x")
     NotebookClient(ran, timeout=60).execute(env=clean)
