@@ -59,7 +59,7 @@ class BestChatKernel(IPythonKernel):  # type: ignore[misc]  # ipykernel has no t
         session, replay = process.session(), process.replay()
         kept, occurrences = KeptAnswers(session, replay, self._memory), Occurrences()
         failures = Failures(shell, self._is_chat)
-        cells = ChatCells(shell, loop, kept, occurrences.key, self._is_chat)
+        cells = ChatCells(shell, loop, kept, occurrences.key, self._is_alone)
         verbs = Verbs(shell, loop, session, replay, cells, failures)
         talk = Talk(shell, cells, verbs, kept, occurrences)
         magics.install(shell, magics.ChatMagics(shell, cells, verbs, failures))
@@ -72,6 +72,11 @@ class BestChatKernel(IPythonKernel):  # type: ignore[misc]  # ipykernel has no t
 
     def _is_chat(self, source: str) -> bool:
         return self.talk.is_chat(source)
+
+    def _is_alone(self, source: str) -> bool:
+        """Whether a button belongs below the answer: a widget, for front ends that have cells."""
+        parent = self.get_parent("shell") or {}
+        return "cellId" in (parent.get("metadata") or {}) and self._is_chat(source)
 
     def _transform(self, lines: list[str]) -> list[str]:
         """Turn a cell into what IPython runs for it.

@@ -79,12 +79,3 @@ def test_cells_are_messages_and_stay_so_over_a_restart(
     )
     expect(captions.filter(has_text="stored; %again asks anew")).to_have_count(2)
     expect(page.locator(f"{NOTEBOOK} .jp-OutputArea-output.jp-mod-error")).to_have_count(0)
-
-    # What can be mentioned is completed.
-    page.evaluate("""() => window.jupyterapp.commands.execute("notebook:insert-cell-below")""")
-    page.locator(f"{NOTEBOOK} .jp-Cell.jp-mod-active .cm-content").click()
-    page.keyboard.type("Which of @len")
-    page.evaluate("() => window.jupyterapp.commands.execute('completer:invoke-notebook')")
-    expect(page.locator(f"{NOTEBOOK} .jp-Cell.jp-mod-active .cm-content")).to_have_text(
-        "Which of @lengths"
-    )
