@@ -16,14 +16,14 @@ from bestchat_kernel.display import Screen
 _CONSOLE = re.compile(r"jupyter[-_](qt)?console")
 
 
-def _replaces(shell: InteractiveShell) -> bool:
+def _replaces(shell: InteractiveShell | None) -> bool:
     """Whether the front end puts a new bundle in the place of the one before.
 
     Consoles show the first one and drop the others, and do not say that they are consoles. They
     have no cells that could have an id, and are usually the parent of the kernel.
     """
     kernel = getattr(shell, "kernel", None)
-    if kernel is None:
+    if shell is None or kernel is None:
         return False
     parent = shell.get_parent() if hasattr(shell, "get_parent") else None
     if ((parent or {}).get("metadata") or {}).get("cellId"):
