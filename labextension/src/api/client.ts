@@ -1,7 +1,7 @@
 /** Typed calls of the API's procedures. */
 
 import { credentials, type Connection } from "./connection.js";
-import { ApiError, notOurs, unreachable, type ErrorInfo } from "./errors.js";
+import { answerError, unreachable } from "./errors.js";
 import type { components, operations } from "./generated.js";
 
 export type Schemas = components["schemas"];
@@ -56,7 +56,7 @@ export class Client {
     const answer = await this.#post(name, JSON.stringify(request), signal);
     const body = await read(answer);
     if (!answer.ok || body === undefined) {
-      throw isErrorBody(body) ? new ApiError(body.error) : notOurs(answer.status);
+      throw answerError(answer.status, body);
     }
     return body as ResponseOf<Name>; // the types are generated from what the server sends
   }
@@ -90,16 +90,4 @@ async function read(answer: Response): Promise<unknown> {
   } catch {
     return undefined;
   }
-}
-
-function isErrorBody(body: unknown): body is { error: ErrorInfo } {
-  return (
-    typeof body === "object" &&
-    body !== null &&
-    "error" in body &&
-    typeof body.error === "object" &&
-    body.error !== null &&
-    "code" in body.error &&
-    "text" in body.error
-  );
 }

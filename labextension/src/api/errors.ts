@@ -60,7 +60,24 @@ export function notOurs(status: number): ApiError {
   });
 }
 
+/** What an answer says that is no success: the server's words, if they are BestChat's. */
+export function answerError(status: number, body: unknown): ApiError {
+  return isErrorBody(body) ? new ApiError(body.error) : notOurs(status);
+}
+
 /** Any thrown value as the one class. */
 export function asApiError(error: unknown): ApiError {
   return error instanceof ApiError ? error : unreachable(error);
+}
+
+function isErrorBody(body: unknown): body is { error: ErrorInfo } {
+  return (
+    typeof body === "object" &&
+    body !== null &&
+    "error" in body &&
+    typeof body.error === "object" &&
+    body.error !== null &&
+    "code" in body.error &&
+    "text" in body.error
+  );
 }

@@ -7,7 +7,7 @@ import { asApiError, type ApiError } from "../api/errors.js";
 import { uuid7 } from "../api/ids.js";
 import { EventStream, type LineState } from "../api/stream.js";
 import type { Connection } from "../api/connection.js";
-import type { Memory } from "./memory.js";
+import { moveDraft, type Memory } from "./memory.js";
 import { ConversationModel } from "./model.js";
 import { activeTurn, type Conversation } from "./state.js";
 
@@ -20,6 +20,7 @@ export type Narrowing = "all" | "starred" | "archived";
 
 export type Hit = Schemas["Hit"];
 export type Image = Schemas["ImagePart"];
+export type FilePart = Schemas["FilePart"];
 
 export interface ManagerView {
   readonly current: ConversationModel | null;
@@ -41,6 +42,7 @@ export class ConversationManager {
   #view: ManagerView;
   #narrowing: Narrowing = "all";
   #sending = Promise.resolve(true);
+  #opening: Promise<unknown> = Promise.resolve();
 
   constructor(client: Client, connection: Connection, memory: Memory) {
     this.client = client;
@@ -129,12 +131,24 @@ export class ConversationManager {
     return found;
   }
 
-  /** The open conversation; a new one where none is open. */
+  /**
+   * The open conversation; a new one where none is open.
+   *
+   * @throws ApiError none could be begun.
+   */
+  opened(): Promise<ConversationModel> {
+    // One after another: who comes second finds what the first has begun.
+    const opening = this.#opening.then(() => this.#opened());
+    this.#opening = opening.catch(() => undefined);
+    return opening;
+  }
+
   async #opened(): Promise<ConversationModel> {
     if (this.#view.current !== null) {
       return this.#view.current;
     }
     const { id } = await this.client.call("conversations.create", { conversation_id: uuid7() });
+    moveDraft(this.#memory, "", id);
     return this.open(id);
   }
 
@@ -142,20 +156,20 @@ export class ConversationManager {
    * Say something, and have it answered; where a turn is running, after that. Says whether it was
    * taken: what was not is still the user's, in the composer.
    */
-  send(text: string, images: readonly Image[] = []): Promise<boolean> {
+  send(text: string, files: readonly string[] = []): Promise<boolean> {
     // One after another: the first may have to begin the conversation that the second belongs to.
-    this.#sending = this.#sending.then(() => this.#send(text, images));
+    this.#sending = this.#sending.then(() => this.#send(text, files));
     return this.#sending;
   }
 
-  #send(text: string, images: readonly Image[]): Promise<boolean> {
+  #send(text: string, files: readonly string[]): Promise<boolean> {
     return this.attempt(async () => {
-      const model = await this.#opened();
+      const model = await this.opened();
       const { state } = model.view;
       await this.client.call("turns.start", {
         ...this.#request(model.id),
         text,
-        images: [...images],
+        files: [...files],
         parent_id: model.leaf,
         queue: state !== null && activeTurn(state) !== null,
       });

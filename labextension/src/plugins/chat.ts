@@ -8,10 +8,12 @@ import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
 import { Client } from "../api/client.js";
+import { FileTransfer } from "../api/files.js";
 import { compose } from "../conversation/attachments.js";
 import { Catalog } from "../conversation/catalog.js";
 import { ConversationManager } from "../conversation/manager.js";
 import { BrowserMemory } from "../conversation/memory.js";
+import { Uploads } from "../conversation/uploads.js";
 import { IBestChat, ICodeActions, IContextSources } from "../tokens.js";
 import { chatIcon } from "../ui/icons.js";
 import { ModelOutputSanitizer } from "../ui/markdown/sanitizer.js";
@@ -41,11 +43,14 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
     const connection = app.serviceManager.serverSettings;
     const client = new Client(connection);
     const memory = new BrowserMemory(connection.baseUrl, window.localStorage);
+    const files = new FileTransfer(connection);
     const manager = new ConversationManager(client, connection, memory);
     const panel = new PanelWidget({
       manager,
       catalog: new Catalog(client),
       memory,
+      files,
+      uploads: new Uploads(client, files, memory),
       // What models say has no files of its own: nothing resolves their paths.
       rendermime: rendermime.clone({ sanitizer: new ModelOutputSanitizer(sanitizer) }),
       languages,

@@ -5,16 +5,20 @@ import { useEffect, useRef, useState } from "react";
 import { compose } from "../conversation/attachments.js";
 import type { ConversationModel } from "../conversation/model.js";
 import { activeTurn, type Turn } from "../conversation/state.js";
+import { AttachButton } from "./AttachButton.js";
 import { ContextChips } from "./ContextChips.js";
 import { GrowingTextarea } from "./GrowingTextarea.js";
 import { IconButton } from "./IconButton.js";
 import { sendIcon, stopIcon } from "./icons.js";
 import { ModelPicker } from "./ModelPicker.js";
 import { useServices } from "./services.js";
+import { UploadChips } from "./UploadChips.js";
 import { useContextItems } from "./useContextItems.js";
 import { useDraftText } from "./useDraftText.js";
+import { useFileDrop } from "./useFileDrop.js";
 import { usePromptHistory } from "./usePromptHistory.js";
 import { useView, type Viewed } from "./useSignal.js";
+import { useUploads } from "./useUploads.js";
 
 /** Shows texts that come from elsewhere, such as a cell's button. */
 export interface Inbox extends Viewed<{ text: string; number: number }> {
@@ -33,6 +37,8 @@ export function Composer({ model, inbox }: Props) {
   const history = usePromptHistory();
   const turn = useActiveTurn(model);
   const context = useContextItems();
+  const files = useUploads(model);
+  const drop = useFileDrop(files.add);
 
   const arrived = useView(inbox);
   useEffect(() => {
@@ -44,13 +50,15 @@ export function Composer({ model, inbox }: Props) {
   }, [arrived, inbox, setText]);
 
   const send = async (): Promise<void> => {
-    const said = text.trim();
+    const written = text.trim();
+    const said = written === "" && files.uploads.length > 0 ? trans.__("Look at this.") : written;
     if (said === "") {
       return;
     }
     setText("");
     area.current?.focus();
-    if (await manager.send(compose(said, context.attachments()))) {
+    const along = context.attachments();
+    if (await files.sendWith((ids) => manager.send(compose(said, along), ids))) {
       history.add(said);
     } else if (area.current?.value === "") {
       setText(said); // it is still the user's, unless they have gone on to write something else
@@ -68,13 +76,19 @@ export function Composer({ model, inbox }: Props) {
     return found !== null;
   };
 
+  const empty = text.trim() === "" && files.uploads.length === 0;
+
   return (
-    <div className="jp-BestChat-composer">
+    <div
+      className={`jp-BestChat-composer ${drop.over ? "jp-mod-dropTarget" : ""}`}
+      {...drop.handlers}
+    >
       <ContextChips
         items={context.items}
         goesAlong={context.goesAlong}
         onToggle={context.toggle}
       />
+      <UploadChips uploads={files.uploads} onRemove={files.remove} />
       <GrowingTextarea
         ref={area}
         label={trans.__("Message")}
@@ -86,8 +100,18 @@ export function Composer({ model, inbox }: Props) {
         }}
         onEnter={() => void send()}
         onKey={key}
+        onPaste={(event) => {
+          const { files: held, types } = event.clipboardData;
+          const pasted = Array.from(held);
+          // Spreadsheets put a picture of their cells beside the text of them.
+          if (pasted.length > 0 && !types.includes("text/plain")) {
+            event.preventDefault();
+            files.add(pasted);
+          }
+        }}
       />
       <div className="jp-BestChat-composerBar">
+        <AttachButton onFiles={files.add} />
         <ModelPicker />
         <span className="jp-BestChat-spacer" />
         {turn !== null && (
@@ -99,12 +123,12 @@ export function Composer({ model, inbox }: Props) {
             onClick={() => void manager.stop(turn.id)}
           />
         )}
-        {(turn === null || text.trim() !== "") && (
+        {(turn === null || !empty) && (
           <IconButton
             className="jp-BestChat-send"
             icon={sendIcon}
             label={turn === null ? trans.__("Send") : trans.__("Send after this answer")}
-            disabled={text.trim() === ""}
+            disabled={empty}
             onClick={() => void send()}
           />
         )}

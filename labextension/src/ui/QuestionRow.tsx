@@ -9,6 +9,7 @@ import { AttachmentFold } from "./AttachmentFold.js";
 import { Branches } from "./Branches.js";
 import { CopyButton } from "./CopyButton.js";
 import { IconButton } from "./IconButton.js";
+import { PartFile } from "./PartFile.js";
 import { PartImage } from "./PartImage.js";
 import { PinButton } from "./PinButton.js";
 import { QuestionEditor } from "./QuestionEditor.js";
@@ -45,7 +46,11 @@ export const QuestionRow = memo(function QuestionRow({ row, model }: Props) {
       <div className="jp-BestChat-bubble">
         <div className="jp-BestChat-questionText">{text}</div>
         {row.message.parts.map((part, index) =>
-          part.type === "image" ? <PartImage key={index} part={part} /> : null,
+          part.type === "image" ? (
+            <PartImage key={index} part={part} />
+          ) : part.type === "file" ? (
+            <PartFile key={index} part={part} />
+          ) : null,
         )}
         {attachments.map((attachment, index) => (
           <AttachmentFold key={index} attachment={attachment} />

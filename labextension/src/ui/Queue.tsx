@@ -21,6 +21,11 @@ export function Queue({ model }: { model: ConversationModel }) {
         <li key={message.turn_id}>
           <span className="jp-BestChat-chipKind">{trans.__("next")}</span>
           <span className="jp-BestChat-queueText">{message.text}</span>
+          {message.files !== undefined && message.files.length > 0 && (
+            <span className="jp-BestChat-muted">
+              {trans._n("%1 file", "%1 files", message.files.length)}
+            </span>
+          )}
           <IconButton
             icon={closeIcon}
             label={trans.__("Take back")}

@@ -13,6 +13,10 @@ export const chatIcon = icon(
   "M4 3h16a2 2 0 0 1 2 2v11a2 2 0 0 1-2 2H9.8L5.6 21.4A1 1 0 0 1 4 20.6V18a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2Zm0 2v11h2v2.4L9 16h11V5Zm3 3h10v1.6H7Zm0 3.4h7V13H7Z",
 );
 export const sendIcon = icon("send", "M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11Z");
+export const attachIcon = icon(
+  "attach",
+  "M16.5 6v11.5a4 4 0 0 1-8 0V5a2.5 2.5 0 0 1 5 0v10.5a1 1 0 0 1-2 0V6H10v9.5a2.5 2.5 0 0 0 5 0V5a4 4 0 0 0-8 0v12.5a5.5 5.5 0 0 0 11 0V6Z",
+);
 export const stopIcon = icon(
   "stop",
   "M8 6h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H8a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2Z",

@@ -6,14 +6,20 @@ import type { TranslationBundle } from "@jupyterlab/translation";
 import { createContext, useContext } from "react";
 
 import type { Catalog } from "../conversation/catalog.js";
+import type { FileTransfer } from "../api/files.js";
 import type { ConversationManager } from "../conversation/manager.js";
 import type { Memory } from "../conversation/memory.js";
+import type { Uploads } from "../conversation/uploads.js";
 import type { ICodeActions, IContextSources } from "../tokens.js";
 
 export interface Services {
   readonly manager: ConversationManager;
   readonly catalog: Catalog;
   readonly memory: Memory;
+  /** Brings files to the server and back. */
+  readonly files: FileTransfer;
+  /** Files that are about to go along with a message. */
+  readonly uploads: Uploads;
   /** Renders what models say: nothing in it acts before somebody clicks. */
   readonly rendermime: IRenderMimeRegistry;
   readonly languages: IEditorLanguageRegistry;

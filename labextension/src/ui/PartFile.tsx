@@ -1,0 +1,62 @@
+import { fileIcon } from "@jupyterlab/ui-components";
+import { useState } from "react";
+
+import type { FilePart } from "../conversation/manager.js";
+import { useServices } from "./services.js";
+import { sizeOf } from "./sizes.js";
+import { useFileAddress } from "./useFileAddress.js";
+
+const SHOWN = /^image\/(?:png|jpeg|gif|webp)$/;
+
+/** A file that is part of a message: a picture is shown, and a click downloads any. */
+export function PartFile({ part }: { part: FilePart }) {
+  const { files, trans } = useServices();
+  const [trouble, setTrouble] = useState("");
+  const picture = SHOWN.test(part.media_type);
+  const { address, missing } = useFileAddress(part.file_id, picture);
+  const download = async (): Promise<void> => {
+    try {
+      save(await files.bytes(part.file_id), part.name);
+      setTrouble("");
+    } catch {
+      setTrouble(trans.__("It is not there any more."));
+    }
+  };
+  return (
+    <div className="jp-BestChat-partFile">
+      {picture && !missing && (
+        <div className="jp-BestChat-pictureFrame">
+          {address !== null && <img className="jp-BestChat-image" src={address} alt={part.name} />}
+        </div>
+      )}
+      <button
+        type="button"
+        className="jp-BestChat-file"
+        title={trans.__("Download %1", part.name)}
+        onClick={() => void download()}
+      >
+        <fileIcon.react tag="span" width="16px" height="16px" />
+        <span className="jp-BestChat-fileName">{part.name}</span>
+        <span className="jp-BestChat-muted">{sizeOf(part.size)}</span>
+      </button>
+      {trouble !== "" && (
+        <span className="jp-BestChat-fileError" role="alert">
+          {trouble}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** Let the browser save something under a name. */
+function save(content: Blob, name: string): void {
+  const address = URL.createObjectURL(content);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  // The browser reads it after the click; by then it has begun.
+  setTimeout(() => {
+    URL.revokeObjectURL(address);
+  }, 10_000);
+}
