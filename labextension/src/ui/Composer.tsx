@@ -111,9 +111,9 @@ export function Composer({ model, inbox }: Props) {
         }}
       />
       <div className="jp-BestChat-composerBar">
-        <AttachButton onFiles={files.add} />
         <ModelPicker />
         <span className="jp-BestChat-spacer" />
+        <AttachButton onFiles={files.add} />
         {turn !== null && (
           <IconButton
             className="jp-BestChat-stop"

@@ -1,7 +1,8 @@
-import { fileIcon } from "@jupyterlab/ui-components";
 import { useState } from "react";
 
+import type { FileTransfer } from "../api/files.js";
 import type { FilePart } from "../conversation/manager.js";
+import { fileIcon } from "./icons.js";
 import { useServices } from "./services.js";
 import { sizeOf } from "./sizes.js";
 import { useFileAddress } from "./useFileAddress.js";
@@ -12,11 +13,11 @@ const SHOWN = /^image\/(?:png|jpeg|gif|webp)$/;
 export function PartFile({ part }: { part: FilePart }) {
   const { files, trans } = useServices();
   const [trouble, setTrouble] = useState("");
-  const picture = SHOWN.test(part.media_type);
+  const picture = SHOWN.test(part.media_type) && files !== null;
   const { address, missing } = useFileAddress(part.file_id, picture);
-  const download = async (): Promise<void> => {
+  const download = async (from: FileTransfer): Promise<void> => {
     try {
-      save(await files.bytes(part.file_id), part.name);
+      save(await from.bytes(part.file_id), part.name);
       setTrouble("");
     } catch {
       setTrouble(trans.__("It is not there any more."));
@@ -33,7 +34,8 @@ export function PartFile({ part }: { part: FilePart }) {
         type="button"
         className="jp-BestChat-file"
         title={trans.__("Download %1", part.name)}
-        onClick={() => void download()}
+        disabled={files === null}
+        onClick={() => files !== null && void download(files)}
       >
         <fileIcon.react tag="span" width="16px" height="16px" />
         <span className="jp-BestChat-fileName">{part.name}</span>

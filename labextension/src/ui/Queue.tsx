@@ -23,7 +23,7 @@ export function Queue({ model }: { model: ConversationModel }) {
           <span className="jp-BestChat-queueText">{message.text}</span>
           {message.files !== undefined && message.files.length > 0 && (
             <span className="jp-BestChat-muted">
-              {trans._n("%1 file", "%1 files", message.files.length)}
+              {trans.__("%1 attached", message.files.length)}
             </span>
           )}
           <IconButton

@@ -1,6 +1,7 @@
-import { closeIcon, fileIcon } from "@jupyterlab/ui-components";
+import { closeIcon } from "@jupyterlab/ui-components";
 
 import type { Upload } from "../conversation/uploads.js";
+import { fileIcon } from "./icons.js";
 import { IconButton } from "./IconButton.js";
 import { useTrans } from "./services.js";
 import { sizeOf } from "./sizes.js";

@@ -16,8 +16,8 @@ export interface Services {
   readonly manager: ConversationManager;
   readonly catalog: Catalog;
   readonly memory: Memory;
-  /** Brings files to the server and back. */
-  readonly files: FileTransfer;
+  /** Brings files to the server and back; none where there is no way for bytes. */
+  readonly files: FileTransfer | null;
   /** Files that are about to go along with a message. */
   readonly uploads: Uploads;
   /** Renders what models say: nothing in it acts before somebody clicks. */

@@ -15,7 +15,7 @@ export function useFileAddress(fileId: string, wanted: boolean): FileAddress {
   const { files } = useServices();
   const [found, setFound] = useState(UNKNOWN);
   useEffect(() => {
-    if (!wanted) {
+    if (!wanted || files === null) {
       return undefined;
     }
     const stop = new AbortController();

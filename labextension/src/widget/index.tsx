@@ -87,6 +87,7 @@ function servicesOf(
     manager,
     catalog,
     memory,
+    files: null, // the comm carries calls, and no bytes
     rendermime: { createRenderer: () => new ProseRenderer() },
     // Code is shown as it is: colours would take more than all the rest.
     languages: { findBest: () => null },
