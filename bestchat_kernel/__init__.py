@@ -9,11 +9,15 @@
     inquiries   what a notebook can learn of its conversation, its models, its costs
     options     the options on a magic's line
     prompt      what is sent: mentions and {{ expressions }}
+    mentions    @name, @In[3], @Out[3], @error, @file:path
+    attachment  what goes along with a prompt
+    redaction   without secrets
     summary     a value in few words
+    patience    a time box around the code of others
     files       text files that go along
     pictures    figures and images that go along
     forms       what an answer has to be: text, code, JSON that fits, a table
-    namespace   the user's own variables
+    namespace   what the user has: variables, cells, results, the last error
     asking      what the main thread does while an answer comes
     functions   chat(), from Python
     asker       questions that know nothing of each other

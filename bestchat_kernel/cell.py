@@ -16,10 +16,11 @@ from bestchat_kernel.button import AnswerButton
 from bestchat_kernel.cells import CellCounter, CellKey
 from bestchat_kernel.display import Screen, captioned, counted
 from bestchat_kernel.failure import ChatFailed
+from bestchat_kernel.failures import Failures
 from bestchat_kernel.files import attached
 from bestchat_kernel.forms import Form, Unusable
 from bestchat_kernel.loop import LoopThread
-from bestchat_kernel.namespace import variables
+from bestchat_kernel.namespace import places, variables
 from bestchat_kernel.options import CellOptions
 from bestchat_kernel.pictures import pictures
 from bestchat_kernel.result import ChatResult
@@ -37,6 +38,7 @@ class ChatCells:
         shell: InteractiveShell,
         loop: LoopThread,
         session: Asks,
+        failures: Failures,
         name: Callable[[str], CellKey] | None = None,
         is_chat: Callable[[str], bool] | None = None,
     ) -> None:
@@ -46,12 +48,14 @@ class ChatCells:
             shell: where the cells run.
             loop: the thread that asks.
             session: who answers.
+            failures: what went wrong before.
             name: gives the key of a cell that the front end does not name, from its source.
             is_chat: whether a whole cell is nothing but a chat.
         """
         self._shell = shell
         self._loop = loop
         self._session = session
+        self._places = places(shell, failures)
         self._name = name or CellCounter().key
         self._is_chat = is_chat or _is_chat
 
@@ -130,10 +134,10 @@ class ChatCells:
         known = variables(self._shell)
         images = pictures(chosen.image, known)
         files = tuple(attached(path) for path in chosen.attach)
-        prepared = prompt.prepare(text, known, self._shell.ev, raw=chosen.raw)
-        for note in prepared.notes:
+        prepared = prompt.prepare(text, known, self._shell.ev, raw=chosen.raw, places=self._places)
+        whole = prompt.safe(replace(prepared, attachments=(*prepared.attachments, *files)))
+        for note in whole.notes:
             screen.note(f"note: {note}")
-        whole = replace(prepared, attachments=(*prepared.attachments, *files))
         return Question(
             text=form.asked(prompt.compose(whole)),
             cell=cell,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -13,9 +15,13 @@ from bestchat_kernel.namespace import variables
 from bestchat_kernel.options import FORMS, OPTIONS
 
 _LINE = re.compile(r"\s*(?:%%chat|%chat\s+(?:ask|fix|explain))(?P<rest>\s.*)?", re.DOTALL)
-_MENTION = re.compile(r"(?:^|\s)@(?P<name>\w*)$")
+_MENTION = re.compile(r"(?:^|\s)@(?P<name>file:\S*|(?:In|Out)\[\d*|\w*)$")
 _FLAG = re.compile(r"(?:^|\s)(?P<flag>--?[\w-]*)$")
 _VALUE = re.compile(r"(?:^|\s)(?P<flag>--?[\w-]+)[=\s]\s*(?P<value>[^\s=]*)$")
+_CELLS = 20
+"""Cells, and results, of which the last are offered."""
+_PATHS = 100
+"""Paths that are offered at a time."""
 _OF_VARIABLES = {"--image", "--schema", "--out"}
 
 
@@ -33,7 +39,22 @@ class Completion:
             before: what is written before the cursor.
         """
         mention = _MENTION.search(before)
-        return None if mention is None else (self._names(mention["name"]), mention["name"])
+        if mention is None:
+            return None
+        begun = mention["name"]
+        if begun.startswith("file:"):
+            return _paths(begun), begun
+        others = ["error", "file:", *self._cells(begun)]
+        return self._names(begun) + _beginning(others, begun), begun
+
+    def _cells(self, begun: str) -> list[str]:
+        """Cells and results that can be mentioned; only their names, until one is chosen."""
+        if "[" not in begun:
+            return ["In[", "Out["]
+        numbers = self._shell.user_ns.get("_oh", {})
+        if begun.startswith("In["):
+            numbers = range(1, self._shell.execution_count)
+        return [f"{begun.partition('[')[0]}[{number}]" for number in list(numbers)[-_CELLS:]]
 
     def candidates(self, cell: str, line: int, column: int) -> tuple[list[str], int] | None:
         """What could stand at the cursor, and how much of it is there; none outside of chats.
@@ -84,6 +105,19 @@ class Completion:
             "suppress": True,
             "ordered": True,
         }
+
+
+def _paths(begun: str) -> list[str]:
+    """Files and folders whose path begins so; such as need no quotes."""
+    folder, _, name = begun.removeprefix("file:").rpartition("/")
+    try:
+        with os.scandir(Path(f"{folder}/" if folder else ".").expanduser()) as found:
+            names = [f"{it.name}/" if it.is_dir() else it.name for it in found]
+    except (OSError, RuntimeError):
+        return []
+    head = begun.removesuffix(name)
+    shown = [it for it in names if " " not in it and (name or not it.startswith("."))]
+    return _beginning([head + it for it in shown], begun)[:_PATHS]
 
 
 def _beginning(names: Iterable[str], begun: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bestchat_kernel.prompt import Attachment
+from bestchat_kernel.attachment import Attachment
 from bestchat_server_ext.core.errors import InvalidRequest
 
 BUDGET = 50_000

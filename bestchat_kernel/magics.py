@@ -66,7 +66,8 @@ def load(shell: InteractiveShell) -> None:
     magics = _loaded.get(shell)
     if magics is None:
         session, replay, loop = process.session(), process.replay(), loop_thread()
-        failures, cells = Failures(shell), ChatCells(shell, loop, replay)
+        failures = Failures(shell)
+        cells = ChatCells(shell, loop, replay, failures)
         verbs = Verbs(shell, loop, session, replay, cells, failures)
         magics = ChatMagics(shell, cells, verbs, failures)
     install(shell, magics)

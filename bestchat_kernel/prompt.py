@@ -9,20 +9,17 @@ in are never read again: a mention inside of one is data.
 from __future__ import annotations
 
 import ast
-import inspect
-import keyword
 import re
-import unicodedata
 import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
-from types import MethodType, ModuleType
 
-from bestchat_kernel.summary import inline_text, summarise
+from bestchat_kernel.attachment import Attachment
+from bestchat_kernel.mentions import NOWHERE, Places, attach
+from bestchat_kernel.redaction import Redaction
+from bestchat_kernel.summary import inline_text
 from bestchat_server_ext.core.errors import PromptError
 
 Span = tuple[int, int]
@@ -33,20 +30,6 @@ _ENDS_TRIED = 8
 """Places that are tried as the end of one expression."""
 _NOTES = 5
 """Notes on one prompt; the others are only counted."""
-_NEAR_MISSES = 3
-"""Names that a note proposes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A variable, or a file, that goes along with a prompt."""
-
-    name: str
-    """What it is called."""
-    summary: str
-    """What a model gets to see of it."""
-    kind: str = "variable"
-    """What it is, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +39,7 @@ class Prompt:
     text: str
     """The user's text, with the values of its expressions."""
     attachments: tuple[Attachment, ...] = ()
-    """The variables that it mentions, each once, in the order of their first mention."""
+    """What it mentions, each once, in the order of the first mention."""
     notes: tuple[str, ...] = ()
     """What was left as text and may have been meant otherwise; for the user, not for a model."""
 
@@ -68,21 +51,13 @@ class _Expression:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    name: str
-    decorates: bool
-    """Whether it stands where a decorator would stand."""
-    spoken: bool
-    """Whether what follows it is what follows a word in a sentence."""
-
-
 def prepare(
     text: str,
     namespace: Mapping[str, object],
     evaluate: Callable[[str], object],
     *,
     raw: bool = False,
+    places: Places = NOWHERE,
 ) -> Prompt:
     """Evaluate the expressions of a prompt and attach the variables that it mentions.
 
@@ -93,6 +68,7 @@ def prepare(
         evaluate: gives the value of a Python expression. It is called once for each one that
             stands in the text, in their order.
         raw: whether to leave everything as it is.
+        places: what can be mentioned beside variables.
 
     Raises:
         PromptError: evaluating an expression raised.
@@ -102,13 +78,21 @@ def prepare(
     notes: list[str] = []
     fences = _fences(text)
     expressions = list(_expressions(text, fences, notes))
-    expanded = _put_in(text, expressions, evaluate)
+    redaction = Redaction()
+    expanded = _put_in(text, expressions, evaluate, redaction)
     # Fillers keep every position. A line end keeps blocks apart, a brace belongs to no name.
     prose = _masked(text, fences, "\n")
     prose = _masked(prose, [(item.start, item.end) for item in expressions], "}")
     prose = _masked(prose, _code_spans(prose), "`")
-    attachments = _attach(prose, namespace, notes)
-    return Prompt(expanded, attachments, _capped(notes))
+    attachments = attach(prose, namespace, places, notes)
+    return Prompt(expanded, attachments, _capped([*notes, *redaction.notes]))
+
+
+def safe(prompt: Prompt) -> Prompt:
+    """The prompt, with the secrets in what goes along redacted, and notes that say so."""
+    redaction = Redaction()
+    attachments = tuple(redaction.attachment(it) for it in prompt.attachments)
+    return replace(prompt, attachments=attachments, notes=(*prompt.notes, *redaction.notes))
 
 
 def compose(prompt: Prompt) -> str:
@@ -298,7 +282,12 @@ def _is_python(source: str) -> bool:
     return True
 
 
-def _put_in(text: str, expressions: list[_Expression], evaluate: Callable[[str], object]) -> str:
+def _put_in(
+    text: str,
+    expressions: list[_Expression],
+    evaluate: Callable[[str], object],
+    redaction: Redaction,
+) -> str:
     pieces, last = [], 0
     for item in expressions:
         try:
@@ -308,7 +297,8 @@ def _put_in(text: str, expressions: list[_Expression], evaluate: Callable[[str],
                 f"`{_written(item.source)}` raised {_told(error)}.",
                 hint="If it is meant as text, put it into a code fence or use --raw.",
             ) from error
-        pieces += [text[last : item.start], inline_text(value)]
+        shown = redaction.text(inline_text(value), f"{{{{ {item.source} }}}}")
+        pieces += [text[last : item.start], shown]
         last = item.end
     return "".join(pieces) + text[last:]
 
@@ -323,86 +313,3 @@ def _told(error: Exception) -> str:
     """Type and message of an exception, on one line."""
     message = " ".join(inline_text(error, 200).split())
     return f"{type(error).__name__}: {message}".rstrip(": .")
-
-
-# Mentions.
-
-_AT = re.compile(r"(?P<alone>(?<![^\r\n])[ \t]*@)|(?<!\S)@")
-_SENTENCE_GOES_ON = re.compile(r"[\s.,;:!?)\]}'\"]|$")
-_DECORATOR = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n)\s*(?:@[^\r\n]*\s+){0,20}")
-_DEFINITION = re.compile(r"(?:async[ \t]+def|def|class)[ \t]+\w")
-
-
-def _attach(text: str, namespace: Mapping[str, object], notes: list[str]) -> tuple[Attachment, ...]:
-    chosen: dict[str, object] = {}
-    unknown: dict[str, None] = {}
-    for mention in _mentions(text):
-        name = mention.name
-        if name not in namespace:
-            if mention.spoken and not mention.decorates:
-                unknown[name] = None
-        elif not mention.decorates or not callable(namespace[name]):
-            chosen[name] = namespace[name]
-    for name in [name for name, value in chosen.items() if is_code(value)]:
-        del chosen[name]
-        notes.append(f"`@{name}` names code; only variables that hold data are attached.")
-    notes += _unknown_notes(unknown, namespace)
-    return tuple(Attachment(name, summarise(value, name)) for name, value in chosen.items())
-
-
-def _mentions(text: str) -> Iterator[_Mention]:
-    for found in _AT.finditer(text):
-        end = _name_end(text, found.end())
-        name = unicodedata.normalize("NFKC", text[found.end() : end])
-        if name and not keyword.iskeyword(name) and not _belongs_to_more(text, end):
-            spoken = _SENTENCE_GOES_ON.match(text, end) is not None
-            yield _Mention(name, _decorates(text, found, end), spoken)
-
-
-def _name_end(text: str, start: int) -> int:
-    """Where the name that begins at a position ends; the position itself if none begins."""
-    end = start
-    # Not `\w`: it misses the vowel signs that names in many scripts are written with.
-    if end < len(text) and text[end].isidentifier():
-        end += 1
-        while end < len(text) and _continues_name(text[end]):
-            end += 1
-    return end
-
-
-def _continues_name(character: str) -> bool:
-    return f"a{character}".isidentifier()
-
-
-def _belongs_to_more(text: str, end: int) -> bool:
-    """Whether what looked like a name is part of an access, a call or an address."""
-    following = text[end : end + 2]
-    if following.startswith("."):
-        return len(following) > 1 and _continues_name(following[1])
-    return following.startswith(("(", "@"))
-
-
-def _decorates(text: str, found: re.Match[str], end: int) -> bool:
-    """Whether a name stands alone on its line, above a definition or its other decorators."""
-    rest = _DECORATOR.match(text, end) if found["alone"] else None
-    return rest is not None and _DEFINITION.match(text, rest.end()) is not None
-
-
-def is_code(value: object) -> bool:
-    """Whether a value is a function, a class or a module. Runs none of the value's own code."""
-    kind = type(value)
-    if issubclass(kind, (ModuleType, type, MethodType, partial)):
-        return True
-    # Functions come in many types (compiled, cached, universal); data has no name of its own.
-    return callable(value) and inspect.getattr_static(value, "__name__", None) is not None
-
-
-def _unknown_notes(unknown: Iterable[str], namespace: Mapping[str, object]) -> Iterator[str]:
-    for number, name in enumerate(unknown):
-        near: list[str] = []
-        if number < _NOTES:
-            data = [key for key in list(namespace) if not key.startswith("_")]
-            likely = get_close_matches(name, data, n=2 * _NEAR_MISSES)
-            near = [key for key in likely if not is_code(namespace[key])][:_NEAR_MISSES]
-        guess = f" Did you mean {' or '.join(f'`@{key}`' for key in near)}?" if near else ""
-        yield f"`@{name}` is not a variable here and was left as text.{guess}"

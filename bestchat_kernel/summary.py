@@ -16,7 +16,10 @@ from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+from bestchat_kernel.patience import within
+from bestchat_kernel.redaction import REDACTED, is_secret_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +46,12 @@ _LARGE_INT = 4096
 """Bits from which on an integer is not written out: that takes quadratic time, or fails."""
 _SORTABLE = 100_000
 """Elements up to which a set shows its smallest ones, so that two runs show the same."""
+
+SECONDS = 2.0
+"""How long a value's own code may take to say what is in it."""
+
+LATE = "<no summary: it took too long>"
+"""What stands in place of what a value did not say in time."""
 
 _CUT = " … [the rest is left out]"
 
@@ -88,7 +97,7 @@ def summarise(value: object, name: str = "", budget: int = BUDGET) -> str:
         A first line with kind and size, then contents; what is left out is marked.
     """
     prefix = f"{name}: " if name else ""
-    told = _told(value, budget - len(prefix), repr)
+    told = _in_time(value, budget - len(prefix), repr)
     return _fit(_clean(prefix + told), budget)
 
 
@@ -97,7 +106,48 @@ def inline_text(value: object, budget: int = BUDGET) -> str:
 
     Text stands for itself and numbers are only their digits; frames and arrays are summarised.
     """
-    return _fit(_clean(_told(value, budget, str)), budget)
+    return _fit(_clean(_in_time(value, budget, str)), budget)
+
+
+def headline(value: object) -> str:
+    """Only what kind of thing a value is, and how large; runs hardly any of its own code."""
+    try:
+        return _clean(_described(value, repr).head)
+    except Exception:  # noqa: BLE001 - as in `_told`
+        return _type_name(type(value))
+
+
+_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
+def _in_time(value: object, room: int, show: Callable[[object], str]) -> str:
+    """What a value tells; code of its own, which may be anybody's, has a time box."""
+    if type(value) in _ATOMS or _holds_atoms(value) or _is_of_numbers(value):
+        return _told(value, room, show)
+    late = f"{_type_name(type(value))}\n{LATE}"
+    return within(SECONDS, lambda: _told(value, room, show), late)
+
+
+def _holds_atoms(value: object) -> bool:
+    """Whether what would be read of a container has no code of its own."""
+    kind = type(value)
+    if kind is dict:
+        entries = islice(cast("dict[object, object]", value).items(), _ITEMS)
+        return all(type(key) in _ATOMS and type(item) in _ATOMS for key, item in entries)
+    if kind in {list, tuple}:
+        return _ATOMS.issuperset(map(type, islice(cast("Iterable[object]", value), _ITEMS)))
+    # A set is read to its end, for its smallest elements.
+    return kind in _SETS and _ATOMS.issuperset(map(type, cast("Iterable[object]", value)))
+
+
+def _is_of_numbers(value: object) -> bool:
+    """Whether a value is a frame, series or array in which nothing has code of its own."""
+    if _is_frame(value):
+        return all(dtype.kind in _NUMBERS for dtype in value.dtypes)
+    return (_is_series(value) or _is_array(value)) and value.dtype.kind in _NUMBERS
+
+
+_NUMBERS = frozenset("biufcmM")
 
 
 def _told(value: object, room: int, show: Callable[[object], str]) -> str:
@@ -197,7 +247,7 @@ def _table(frame: pd.DataFrame, height: int, room: int, *, header: bool = True) 
     text = ""
     for rows, columns in ((_ROWS, _COLUMNS), (5, 10), (3, 5), (2, 3)):
         part = frame.iloc[:rows, :columns]
-        cells = [_cell if dtype.kind == "O" else None for dtype in part.dtypes]
+        cells = [_written(name, dtype) for name, dtype in zip(part, part.dtypes, strict=True)]
         # The stubs do not know that None asks for the default.
         text = part.to_string(formatters=cells, header=header)  # type: ignore[arg-type]
         if height > len(part):
@@ -205,6 +255,13 @@ def _table(frame: pd.DataFrame, height: int, room: int, *, header: bool = True) 
         if len(text) <= room:
             break
     return _fit(text, max(room, 0))
+
+
+def _written(column: object, dtype: Any) -> Callable[[object], str] | None:  # noqa: ANN401 - numpy's or pandas' own
+    """How the cells of a column are written; none for pandas' own way."""
+    if isinstance(column, str) and is_secret_name(column):
+        return lambda _: REDACTED
+    return _cell if dtype.kind == "O" else None
 
 
 def _array_body(values: np.ndarray, room: int) -> str:

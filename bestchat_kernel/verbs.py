@@ -12,14 +12,16 @@ from typing import Any, TypeVar, get_args
 from IPython.core.interactiveshell import InteractiveShell
 
 from bestchat_kernel import inquiries, options
+from bestchat_kernel.attachment import Attachment
 from bestchat_kernel.cell import ChatCells
 from bestchat_kernel.failures import Failures
 from bestchat_kernel.loop import LoopThread
+from bestchat_kernel.mentions import is_code
 from bestchat_kernel.namespace import variables
-from bestchat_kernel.prompt import Attachment, Prompt, compose, is_code
+from bestchat_kernel.prompt import Prompt, compose, safe
 from bestchat_kernel.replay import Mode, Replay, mode_named
 from bestchat_kernel.session import ChatSession
-from bestchat_kernel.summary import summarise
+from bestchat_kernel.summary import headline, summarise
 from bestchat_kernel.visible import visible
 from bestchat_server_ext.api.usage import Spending
 from bestchat_server_ext.core.cost import Grouping
@@ -74,6 +76,7 @@ class Verbs:
             "explain": ("[NAME]: a function, a variable, or the cell before", self._explain),
             "model": ("[MODEL]: the models there are, or who answers from now on", self._model),
             "new": ("begin a new conversation with the next question", self._new),
+            "vars": ("what @name can mention: variables, and how large they are", self._vars),
             "history": ("[N]: what was said, or the last N messages of it", self._history),
             "usage": ("[day|model|conversation]: what this month cost", self._usage),
             "export": ("[FILE]: the conversation as .md, .ipynb or .json", self._export),
@@ -136,6 +139,12 @@ class Verbs:
         said = self._wait(inquiries.history(self._session))
         for message in said[-int(rest) :] if rest and int(rest) else said:
             print(f"{_speaker(message)}:\n{visible(message.text)}\n")  # noqa: T201  likewise
+
+    def _vars(self, rest: str) -> None:
+        _nothing_behind("vars", rest)
+        known = variables(self._shell).items()
+        rows = [(f"@{name}", headline(value)) for name, value in known if not is_code(value)]
+        _print_table(rows or [("There are no variables yet.",)])
 
     def _usage(self, rest: str) -> None:
         by = _GROUPINGS.get(rest or "model")
@@ -220,8 +229,10 @@ class Verbs:
     ) -> None:
         """Send a text with what goes along, none of which is read as a prompt again."""
         print(f"note: sent along: {', '.join(part.name for part in parts)}")  # noqa: T201  likewise
-        whole = compose(Prompt(text, tuple(parts)))
-        self._cells.run(replace(chosen, raw=True), whole, source)
+        whole = safe(Prompt(text, tuple(parts)))
+        for note in whole.notes:
+            print(f"note: {note}")  # noqa: T201  likewise
+        self._cells.run(replace(chosen, raw=True), compose(whole), source)
 
     def _used(self, source: str) -> tuple[Attachment, ...]:
         """The variables that hold data and that a cell uses."""

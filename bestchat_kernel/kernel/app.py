@@ -59,7 +59,7 @@ class BestChatKernel(IPythonKernel):  # type: ignore[misc]  # ipykernel has no t
         session, replay = process.session(), process.replay()
         kept, occurrences = KeptAnswers(session, replay, self._memory), Occurrences()
         failures = Failures(shell, self._is_chat)
-        cells = ChatCells(shell, loop, kept, occurrences.key, self._is_alone)
+        cells = ChatCells(shell, loop, kept, failures, occurrences.key, self._is_alone)
         verbs = Verbs(shell, loop, session, replay, cells, failures)
         talk = Talk(shell, cells, verbs, kept, occurrences)
         magics.install(shell, magics.ChatMagics(shell, cells, verbs, failures))

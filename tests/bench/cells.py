@@ -17,14 +17,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median, quantiles
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+import numpy as np
+import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.manager import start_new_kernel
 
+from bestchat_kernel.summary import headline, summarise
 from bestchat_server_ext import bootstrap
 from bestchat_server_ext.api import conversations
 from bestchat_server_ext.bootstrap.administration import upgrade_database
@@ -122,6 +126,54 @@ def on_postgres(folder: Path) -> Iterator[dict[str, str] | None]:
         subprocess.run([*psql, f"DROP DATABASE {name} WITH (FORCE)"], check=True)
 
 
+def kernel_starts(name: str, runs: int = 5) -> list[float]:
+    """Milliseconds from the start of a kernel to its first answer."""
+    times = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            environ = {**os.environ, "IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder}
+            manager, client = start_new_kernel(kernel_name=name, env=environ)
+            times.append(1000 * (time.perf_counter() - began))
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+    return times
+
+
+class Own:
+    """A class of the user's own."""
+
+
+def namespace() -> dict[str, object]:
+    """Five hundred names, of the kinds that notebooks have."""
+    kinds: list[Callable[[int], object]] = [
+        lambda n: n,
+        lambda n: n / 7,
+        lambda n: f"text {n}" * 20,
+        lambda n: list(range(n)),
+        lambda n: {f"k{key}": key for key in range(n % 50)},
+        lambda n: {1, 2, n},
+        lambda n: (n, "a"),
+        lambda n: np.arange(n * 10),
+        lambda _: None,
+        lambda _: Own(),
+    ]
+    frames = {f"frame{n}": pd.DataFrame({"a": range(100), "b": ["x"] * 100}) for n in range(5)}
+    return {f"name{n}": kinds[n % 10](n) for n in range(495)} | frames
+
+
+def summary_times(tell: Callable[[object], str], runs: int = 20) -> list[float]:
+    """Milliseconds to say of each of five hundred names what it is."""
+    values = namespace().values()
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        for value in values:
+            tell(value)
+        times.append(1000 * (time.perf_counter() - began))
+    return times
+
+
 def say(what: str, times: list[float]) -> None:
     """One line of the table."""
     p95 = quantiles(times, n=20)[-1]
@@ -138,6 +190,10 @@ def main() -> None:
         first, *others = cell_times(environ)
         print(f"{'scripted %%chat cell, server, first':<42} {first:7.1f} ms")
         say("scripted %%chat cell, server, others", others)
+    say("500 names, the list of them", summary_times(headline))
+    say("500 names, summaries of all", summary_times(summarise))
+    for name in ("python3", "bestchat"):
+        say(f"start of the kernel {name}", kernel_starts(name))
     with tempfile.TemporaryDirectory() as folder:
         say("conversations.create, SQLite", asyncio.run(create_times(on_sqlite(Path(folder)))))
     with tempfile.TemporaryDirectory() as folder, on_postgres(Path(folder)) as database:

@@ -96,6 +96,32 @@ def test_a_variable_can_be_mentioned(chat: Kernel) -> None:
     assert chat.ask("It costs {{ prices['tea'] }}") == "heard: It costs 3"
 
 
+def test_cells_results_errors_and_files_can_be_mentioned(chat: Kernel) -> None:
+    assert chat.run("%%python\n6 * 7").value == "42"
+    said = chat.ask("see @In[1] and @Out[1]")
+    assert "Attached cell `In[1]`:\n```text\n%%python\n6 * 7\n```" in said
+    assert "Attached output `Out[1]`:\n```text\nOut[1]: int\n42\n```" in said
+    assert "is not a variable" in chat.run("what @error?").stdout
+    chat.run("%%python\n1 / 0")
+    assert "ZeroDivisionError: division by zero" in chat.ask("what is @error?")
+    chat.run("%%python\n_ = open('notes.txt', 'w').write('to do')")
+    assert "to do" in chat.ask("read @file:notes.txt.")
+    assert "no cell that has run" in chat.run("and @In[99]?").stdout
+    assert completed(chat, "read @file:no") == (["file:notes.txt"], "read @")
+    assert completed(chat, "see @Out[") == (["Out[1]"], "see @")
+
+
+def test_secrets_are_not_sent(chat: Kernel) -> None:
+    chat.run("%%python\nlogin = {'user': 'ada', 'password': 'hunter2'}")
+    ran = chat.run("what is in @login?")
+    assert ran.stdout == (
+        "note: left out of what is sent: what looks like a secret in `@login`.\n"
+    )
+    assert "[redacted]" in ran.answer
+    assert "hunter2" not in str(chat.said())
+    assert "@login  dict, 2 items" in chat.run("/vars").stdout
+
+
 def test_a_failure_is_one_line(shared: Kernel) -> None:
     error = shared.run("refuse this").error
     assert error["traceback"] == ["content_refused: The script failed on purpose."]
