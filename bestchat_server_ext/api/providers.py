@@ -51,6 +51,8 @@ class ProviderInfo(msgspec.Struct, frozen=True):
     """Whether the site lets its users ask it."""
     docs: str
     """Where to read about its keys and models; empty if nowhere."""
+    here: bool = False
+    """Whether it is on the machine where BestChat runs: what it is asked does not leave that."""
     problem: str = ""
     """`key_unreadable` if it needs its key again, as what is stored cannot be decrypted."""
     stored: StoredProvider | None = None

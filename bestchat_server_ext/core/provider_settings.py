@@ -180,6 +180,14 @@ def in_the_clear(url: str) -> str | None:
     return None if parts.scheme != "http" or _is_here(name) else name
 
 
+def stays_here(url: str) -> bool:
+    """Whether an address leads to this machine; a broken one leads nowhere."""
+    try:
+        return _is_here(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
 def _is_here(name: str) -> bool:
     try:
         return name == "localhost" or ip_address(name).is_loopback

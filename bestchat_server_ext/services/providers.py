@@ -23,7 +23,7 @@ from bestchat_server_ext.core.errors import (
 )
 from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.models import ModelFacts, ModelRef, Prices
-from bestchat_server_ext.core.provider_settings import Outlook
+from bestchat_server_ext.core.provider_settings import Outlook, stays_here
 from bestchat_server_ext.core.site import SitePolicy
 from bestchat_server_ext.ports.provider import Provider
 from bestchat_server_ext.ports.secrets import Secrets
@@ -386,6 +386,7 @@ class ProviderRegistry:
             default=None if default is None else str(default),
             permitted=self._site.permits_provider(entry.name, facts.url(look)),
             docs=facts.docs,
+            here=facts.at_home or stays_here(facts.url(look) or ""),
         )
 
     def _permits(self, facts: ModelFacts) -> bool:

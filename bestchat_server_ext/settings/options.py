@@ -226,6 +226,11 @@ class Settings(BaseModel):
     allow_user_keys: Annotated[
         bool, Field(description="Whether users may bring provider keys of their own.")
     ] = True
+    help_url: Annotated[
+        str,
+        AfterValidator(_server),
+        Field(description="Page where users of this site find help; shown where it has decided."),
+    ] = ""
     enabled: Annotated[bool, Field(description="Whether BestChat may be used at all.")] = True
     server_url: Annotated[
         str,

@@ -8,6 +8,7 @@
     reader        a reader that refuses whatever the protocol rules out
     cutting_proxy a proxy that cuts connections at random bytes; also as a program
     http_host     a model's host on a socket, which does what a test says, however wrong
+    model_host    a host of models that behaves, in OpenAI's format and Ollama's
     endpoint      where such a host is, for a provider
     port_suites   what every implementation of a port has to do, as tests
 

@@ -275,6 +275,7 @@ class BestChat(ExtensionApp):
         help="US dollars that no conversation may go beyond; no such limit if unset."
     ).tag(config=True)
     step_limit = AnyTrait(help="Requests to a model within one turn.").tag(config=True)
+    help_url = AnyTrait(help="Page where users of this site find help.").tag(config=True)
     server_url = AnyTrait(help="Address of this server as its kernels reach it.").tag(config=True)
     title_model = AnyTrait(help="Model that names conversations; nobody if unset.").tag(config=True)
     allowed_models = AnyTrait(help="Patterns of the models that may be used.").tag(config=True)

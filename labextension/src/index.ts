@@ -4,7 +4,8 @@ import { chat } from "./plugins/chat.js";
 import { errors } from "./plugins/errors.js";
 import { notebook } from "./plugins/notebook.js";
 import { codeActions, contextSources } from "./plugins/registries.js";
+import { tour } from "./plugins/tour.js";
 
 export * from "./tokens.js";
 
-export default [codeActions, contextSources, chat, notebook, errors];
+export default [codeActions, contextSources, chat, notebook, errors, tour];

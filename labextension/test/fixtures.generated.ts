@@ -2706,6 +2706,7 @@ export const providerList1: components["schemas"]["ProviderList"] = {
       "default": "openai/gpt-5-mini",
       "permitted": true,
       "docs": "https://platform.openai.com/docs/models",
+      "here": false,
       "problem": "",
       "stored": null
     },
@@ -2725,6 +2726,7 @@ export const providerList1: components["schemas"]["ProviderList"] = {
       "default": null,
       "permitted": false,
       "docs": "https://docs.vllm.ai",
+      "here": false,
       "problem": "",
       "stored": null
     }

@@ -215,6 +215,38 @@ test("a subscription that the server ends is told to its follower and not asked 
   assert.equal(TestSocket.made.length, 1, "nobody needs a line");
 });
 
+test("what the server cannot tell just then is asked for again, with growing pauses", () => {
+  followed();
+  const error = { code: "unavailable", kind: "unavailable", text: "The database is busy." };
+  const before = TestSocket.last.sent.length;
+  for (const [failed, pause] of [75, 225, 750].entries()) {
+    TestSocket.last.say({ type: "error", error, conversation_id: ID });
+    TestSocket.last.say({ type: "heartbeat", seqs: { [ID]: SEQ + 1 } });
+    clock.pass(pause - 1);
+    assert.equal(TestSocket.last.sent.length, before + failed);
+    clock.pass(1);
+    assert.equal(TestSocket.last.sent.length, before + failed + 1);
+    assert.deepEqual(asked(), { type: "subscribe", conversation_id: ID, after: SEQ, draft: null });
+  }
+  assert.deepEqual(failures.map(({ code }) => code), Array<string>(3).fill("unavailable"));
+  TestSocket.last.say(caughtUp1);
+  TestSocket.last.say({ type: "error", error, conversation_id: ID });
+  clock.pass(75);
+  assert.equal(TestSocket.last.sent.length, before + 4, "after success the pauses begin anew");
+});
+
+test("what is followed no more is not asked for again", () => {
+  const line = stream();
+  const unfollow = line.follow(ID, listener);
+  TestSocket.last.accept();
+  const error = { code: "unavailable", kind: "unavailable", text: "The database is busy." };
+  TestSocket.last.say({ type: "error", error, conversation_id: ID });
+  unfollow();
+  const before = TestSocket.last.sent.length;
+  clock.pass(20_000);
+  assert.equal(TestSocket.last.sent.length, before);
+});
+
 test("a line that nobody needs is let go after a while", () => {
   const line = stream();
   const unfollow = line.follow(ID, listener);

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, WebError, expect
 
 from bestchat_server_ext.adapters.local_model import weights
 from bestchat_server_ext.testing.script import Action, Echo, Script, ScriptTurn, write
@@ -80,7 +80,8 @@ class Lab:
         self._command += [f"--IdentityProvider.token={TOKEN}"]
         self._command += [f"--ServerApp.root_dir={self.notebooks}"]
         self._command += [f"--ServerApp.base_url={base_url}"]
-        self._command += ["--LabApp.expose_app_in_browser=True", *arguments]
+        self._command += ["--LabApp.expose_app_in_browser=True"]
+        self._command += ["--JupyterNotebookApp.expose_app_in_browser=True", *arguments]
         self.start()
 
     def start(self) -> None:
@@ -147,6 +148,21 @@ def lab(start_lab: Callable[..., Lab]) -> Lab:
     lab = start_lab(BESTCHAT_DEFAULT_MODEL="scripted/echo")
     lab.wait()
     return lab
+
+
+@pytest.fixture(autouse=True)
+def nothing_breaks_unseen(context: BrowserContext) -> Iterator[None]:
+    """No error of ours may escape in any page of a test; JupyterLab's own are its own."""
+    escaped: list[str] = []
+
+    def note(error: WebError) -> None:
+        told = f"{error.error}\n{getattr(error.error, 'stack', '')}"
+        if "/extensions/bestchat/" in told:
+            escaped.append(told)
+
+    context.on("weberror", note)
+    yield
+    assert escaped == []
 
 
 @dataclass
@@ -219,19 +235,19 @@ class Panel:
 
 
 @pytest.fixture
-def panel_on(page: Page) -> Callable[[Lab], Panel]:
+def panel_on(page: Page) -> Callable[..., Panel]:
     """Opens the panel on a wide page of a JupyterLab."""
 
-    def open_panel(lab: Lab) -> Panel:
+    def open_panel(lab: Lab, path: str = "lab") -> Panel:
         page.set_viewport_size({"width": 1280, "height": 900})
         opened = Panel(page)
-        opened.open(lab.page())
+        opened.open(lab.page(path))
         return opened
 
     return open_panel
 
 
 @pytest.fixture
-def panel(panel_on: Callable[[Lab], Panel], lab: Lab) -> Panel:
+def panel(panel_on: Callable[..., Panel], lab: Lab) -> Panel:
     """The panel on a page of the JupyterLab that tests share."""
     return panel_on(lab)

@@ -69,3 +69,7 @@ def test_nothing_sticks_out_of_a_narrow_panel(panel: Any, lab: Any) -> None:
     search = panel.root.get_by_placeholder("Search providers")
     assert search.bounding_box()["height"] == 28  # a long list must not press it flat
     assert panel.root.evaluate(STICKING_OUT) == []
+    for name in ("Answers", "Usage", "Data"):
+        panel.root.get_by_role("tab", name=name).click()
+        expect(panel.root.get_by_role("tabpanel", name=name)).to_be_visible()
+        assert panel.root.evaluate(STICKING_OUT) == []

@@ -201,6 +201,7 @@ def test_a_conversation_that_is_deleted_in_another_tab(panel: Any, lab: Any, pag
     item.hover()
     item.get_by_role("button", name="Delete").click()
     expect(other.root.get_by_role("status")).to_contain_text("This conversation was deleted.")
+    expect(other.composer).to_have_count(0)
     other.button("Undo").click()
     expect(other.root.get_by_role("status")).to_have_count(0)
     other.ask("still there?")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Request, expect
 
-from bestchat_server_ext.testing.script import Report, Say, Think
+from bestchat_server_ext.testing.model_host import ModelHost, serving
+from bestchat_server_ext.testing.script import Fail, Report, Say, Think, Wait
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 
@@ -119,7 +120,60 @@ def test_axe_finds_no_serious_violation(panel: Any, lab: Any, theme: str) -> Non
     _check(panel)
     panel.button("Providers and settings").click()
     expect(panel.root.get_by_role("searchbox", name="Search providers")).to_be_visible()
+    panel.root.locator("details summary").first.click()
     _check(panel)
+    for name in ("Answers", "Usage", "Data"):
+        panel.root.get_by_role("tab", name=name).click()
+        expect(panel.root.get_by_role("tabpanel", name=name)).to_be_visible()
+        _check(panel)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_while_answers_come_fail_and_branch(
+    panel: Any, lab: Any, theme: str
+) -> None:
+    panel.page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    panel.page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    expect(panel.root.get_by_role("heading", name="What are you working on?")).to_be_visible()
+    _check(panel)
+    panel.root.locator(".jp-BestChat-pickerButton").click()
+    expect(panel.root.get_by_role("option").first).to_be_visible()
+    _check(panel)
+    panel.page.keyboard.press("Escape")
+    panel.choose(lab.script("slow", (Say("Well. "), Wait(30), Say("No."))))
+    panel.ask("first")
+    expect(panel.answers.last).to_contain_text("Well.")
+    panel.ask("this waits")
+    expect(panel.root.get_by_role("list", name="Waiting messages")).to_be_visible()
+    _check(panel)
+    panel.button("Take back").click()
+    panel.button("Stop").click()
+    panel.ends("cancelled")
+    _check(panel)
+    panel.choose(lab.script("broken", (Fail("context_overflow", "Too long."),)))
+    panel.questions.last.hover()
+    panel.button("Edit: ask this differently").click()
+    _check(panel)
+    panel.button("Send as a new branch").click()
+    panel.ends("failed")
+    expect(panel.button("Previous branch")).to_be_visible()
+    _check(panel)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_at_first_contact(start_lab: Any, panel_on: Any, theme: str) -> None:
+    with serving(ModelHost(models={"qwen3:4b": 40_960})) as host:
+        lab = start_lab(OLLAMA_HOST=host.url, BESTCHAT_SCRIPTS_DIR="")
+        lab.wait()
+        panel = panel_on(lab)
+        panel.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+        expect(panel.root.get_by_role("region", name="Ollama", exact=True)).to_be_visible()
+        panel.page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+        _check(panel)
 
 
 def _check(panel: Any) -> None:

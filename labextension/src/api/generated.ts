@@ -2328,6 +2328,11 @@ export interface components {
             default: string | null;
             /** @description Where to read about its keys and models; empty if nowhere. */
             docs: string;
+            /**
+             * @description Whether it is on the machine where BestChat runs: what it is asked does not leave that.
+             * @default false
+             */
+            here?: boolean;
             /** @description The variable that holds its key; none where there are no keys. */
             key_name: string | null;
             /** @description What people call it. */

@@ -68,7 +68,7 @@ export type LineState =
 export interface Listener {
   /** Something new of it. */
   take(frame: ConversationFrame): void;
-  /** The server has ended the subscription. */
+  /** Nothing new comes: the server has ended the subscription, or cannot tell of it just now. */
   fail(error: ApiError): void;
 }
 
@@ -96,6 +96,9 @@ interface Subscription {
   readonly listener: Listener;
   readonly position: Position;
   caughtUp: boolean;
+  /** How often in a row the server could not tell of it just then. */
+  failures: number;
+  cancelRetry: () => void;
 }
 
 export interface StreamOptions {
@@ -129,7 +132,13 @@ export class EventStream {
 
   /** Follow a conversation until the returned function is called. One follower for each. */
   follow(conversationId: string, listener: Listener): () => void {
-    const subscription = { listener, position: new Position(), caughtUp: false };
+    const subscription: Subscription = {
+      listener,
+      position: new Position(),
+      caughtUp: false,
+      failures: 0,
+      cancelRetry: () => undefined,
+    };
     this.#subscriptions.set(conversationId, subscription);
     this.#cancelIdle();
     if (this.#state.kind === "open") {
@@ -139,6 +148,7 @@ export class EventStream {
     }
     return () => {
       if (this.#subscriptions.get(conversationId) === subscription) {
+        subscription.cancelRetry();
         this.#subscriptions.delete(conversationId);
         this.#send({ type: "unsubscribe", conversation_id: conversationId });
         this.#letGoWhenIdle();
@@ -158,6 +168,9 @@ export class EventStream {
 
   /** Hang up for good. */
   dispose(): void {
+    for (const { cancelRetry } of this.#subscriptions.values()) {
+      cancelRetry();
+    }
     this.#subscriptions.clear();
     this.#cancelIdle();
     this.#hangUp();
@@ -223,13 +236,17 @@ export class EventStream {
   }
 
   #wait(error: ApiError | null): void {
-    const most = PAUSES[Math.min(this.#failures, PAUSES.length - 1)] ?? 0;
-    const pause = most * (0.5 + this.#clock.random() / 2);
+    const pause = this.#pause(this.#failures);
     this.#failures += 1;
     this.#cancelTimer = this.#clock.later(pause, () => {
       this.#connect();
     });
     this.#enter({ kind: "waiting", until: this.#clock.now() + pause, error });
+  }
+
+  #pause(failures: number): number {
+    const most = PAUSES[Math.min(failures, PAUSES.length - 1)] ?? 0;
+    return most * (0.5 + this.#clock.random() / 2);
   }
 
   /** Ask over HTTP why the line does not come about; some reasons do not go away by waiting. */
@@ -289,7 +306,7 @@ export class EventStream {
         this.#catchUp(frame.seqs);
         break;
       case "error":
-        this.#endSubscription(frame.error, frame.conversation_id ?? null);
+        this.#failSubscription(frame.error, frame.conversation_id ?? null);
         break;
       default:
         this.#passOn(frame);
@@ -297,17 +314,33 @@ export class EventStream {
   }
 
   #subscribe(conversationId: string, subscription: Subscription): void {
+    subscription.cancelRetry();
     subscription.caughtUp = false;
     this.#send(subscription.position.subscription(conversationId));
   }
 
-  #endSubscription(error: ErrorInfo, conversationId: string | null): void {
-    const subscription = conversationId === null ? null : this.#subscriptions.get(conversationId);
-    if (conversationId !== null && subscription !== null && subscription !== undefined) {
+  /** What the server cannot do just then is asked for again; what it refuses is not. */
+  #failSubscription(error: ErrorInfo, conversationId: string | null): void {
+    const subscription = conversationId === null ? undefined : this.#subscriptions.get(conversationId);
+    if (conversationId === null || subscription === undefined) {
+      return;
+    }
+    if (error.kind === "unavailable") {
+      this.#subscribeLater(conversationId, subscription);
+    } else {
       this.#subscriptions.delete(conversationId);
       this.#letGoWhenIdle();
-      subscription.listener.fail(new ApiError(error));
     }
+    subscription.listener.fail(new ApiError(error));
+  }
+
+  #subscribeLater(conversationId: string, subscription: Subscription): void {
+    subscription.caughtUp = false; // until then, no heartbeat and no gap makes it ask
+    subscription.cancelRetry();
+    subscription.cancelRetry = this.#clock.later(this.#pause(subscription.failures), () => {
+      this.#subscribe(conversationId, subscription);
+    });
+    subscription.failures += 1;
   }
 
   /** Stored, and not told: another process wrote, or ours died in between. */
@@ -327,6 +360,7 @@ export class EventStream {
     }
     if (frame.type === "caught_up") {
       subscription.caughtUp = true;
+      subscription.failures = 0;
       this.#failures = 0;
     }
     if (!subscription.position.fits(frame)) {

@@ -1,7 +1,7 @@
 /** What tokens cost, and how full a model's window is. Pure. */
 
 import type { Schemas } from "../api/client.js";
-import type { Usage } from "./state.js";
+import type { ConversationState, Message, Usage } from "./state.js";
 
 type Prices = Schemas["Prices"];
 
@@ -22,6 +22,40 @@ export function costOf(usage: Usage | undefined, prices: Prices | null | undefin
     written * Number(prices.cache_write ?? input) +
     (usage.output_tokens ?? 0) * Number(prices.output);
   return dollars / MILLION;
+}
+
+/** What a whole conversation took, all its branches: a branch that is not shown was paid for too. */
+export interface Spent {
+  readonly tokens: number;
+  readonly dollars: number;
+  /** Whether there are answers whose price is not known: then it was more. */
+  readonly more: boolean;
+}
+
+export function spentIn(
+  messages: ConversationState["messages"],
+  pricesOf: (model: string) => Prices | null,
+): Spent {
+  let [count, dollars, more] = [0, 0, false];
+  for (const { usage, model } of Object.values(messages)) {
+    if (usage == null) {
+      continue;
+    }
+    const cost = costOf(usage, pricesOf(model ?? ""));
+    count += tokensOf(usage);
+    dollars += cost ?? 0;
+    more ||= cost === null;
+  }
+  return { tokens: count, dollars, more };
+}
+
+/** Tokens that the next request begins with: what went in last, and what came out. */
+export function windowUse(branch: readonly Message[]): number {
+  return tokensOf(branch.findLast(({ usage }) => tokensOf(usage) > 0)?.usage);
+}
+
+function tokensOf(usage: Usage | null | undefined): number {
+  return (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0);
 }
 
 /** Dollars as people read them: `$0.0012`, `$1.25`; small sums keep two digits that say something. */

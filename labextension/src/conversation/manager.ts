@@ -9,6 +9,7 @@ import { EventStream, type LineState } from "../api/stream.js";
 import type { Connection } from "../api/connection.js";
 import { moveDraft, type Memory } from "./memory.js";
 import { ConversationModel } from "./model.js";
+import { NO_PREFERENCES, type ConversationSettings, type Preferences } from "./preferences.js";
 import { activeTurn, type Conversation } from "./state.js";
 
 const CURRENT = "conversation";
@@ -36,6 +37,8 @@ export interface ManagerView {
 
 export class ConversationManager {
   readonly client: Client;
+  /** What is set for new conversations. */
+  readonly preferences: Preferences;
   readonly #stream: EventStream;
   readonly #memory: Memory;
   readonly #changed = new Signal<this, ManagerView>(this);
@@ -44,8 +47,14 @@ export class ConversationManager {
   #sending = Promise.resolve(true);
   #opening: Promise<unknown> = Promise.resolve();
 
-  constructor(client: Client, connection: Connection, memory: Memory) {
+  constructor(
+    client: Client,
+    connection: Connection,
+    memory: Memory,
+    preferences: Preferences = NO_PREFERENCES,
+  ) {
     this.client = client;
+    this.preferences = preferences;
     this.#memory = memory;
     this.#stream = new EventStream(connection, {
       probe: () => client.call("system.whoami", {}),
@@ -101,6 +110,9 @@ export class ConversationManager {
     this.#view.current?.dispose();
     this.#memory.set(CURRENT, "");
     this.#show({ current: null, error: null });
+    if ((this.preferences.settings.model ?? "") !== "") {
+      this.chooseModel(null); // a model was set for new conversations: the choice was for the old one
+    }
   }
 
   /** Who is to answer from now on. */
@@ -147,7 +159,10 @@ export class ConversationManager {
     if (this.#view.current !== null) {
       return this.#view.current;
     }
-    const { id } = await this.client.call("conversations.create", { conversation_id: uuid7() });
+    const { id } = await this.client.call("conversations.create", {
+      conversation_id: uuid7(),
+      settings: this.preferences.settings,
+    });
     moveDraft(this.#memory, "", id);
     return this.open(id);
   }
@@ -200,6 +215,13 @@ export class ConversationManager {
   async pin(messageId: string, pinned: boolean): Promise<boolean> {
     return this.#inCurrent((id) =>
       this.client.call("messages.pin", { conversation_id: id, message_id: messageId, pinned }),
+    );
+  }
+
+  /** Set what is set for the open conversation. */
+  async configure(settings: ConversationSettings): Promise<boolean> {
+    return this.#inCurrent((id) =>
+      this.client.call("conversations.configure", { conversation_id: id, settings }),
     );
   }
 

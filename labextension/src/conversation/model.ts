@@ -16,7 +16,7 @@ export interface View {
   readonly state: ConversationState | null;
   readonly draft: Draft | null;
   readonly choices: Choices;
-  /** Why it is followed no more. */
+  /** Why nothing new comes: it is followed no more, or the server cannot tell of it just now. */
   readonly error: ApiError | null;
   readonly deleted: boolean;
 }
@@ -72,6 +72,9 @@ export class ConversationModel implements Listener {
         this.#show({ draft: grow(this.#view.draft, frame) });
         break;
       case "caught_up":
+        if (this.#view.error !== null) {
+          this.#show({ error: null });
+        }
         break;
     }
   }

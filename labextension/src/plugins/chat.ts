@@ -5,6 +5,7 @@ import { ICommandPalette, ISanitizer } from "@jupyterlab/apputils";
 import { IEditorLanguageRegistry } from "@jupyterlab/codemirror";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
 import { Client } from "../api/client.js";
@@ -13,12 +14,14 @@ import { compose } from "../conversation/attachments.js";
 import { Catalog } from "../conversation/catalog.js";
 import { ConversationManager } from "../conversation/manager.js";
 import { BrowserMemory } from "../conversation/memory.js";
+import { NO_PREFERENCES } from "../conversation/preferences.js";
 import { Uploads } from "../conversation/uploads.js";
 import { IBestChat, ICodeActions, IContextSources } from "../tokens.js";
 import { chatIcon } from "../ui/icons.js";
 import { ModelOutputSanitizer } from "../ui/markdown/sanitizer.js";
 import { PanelWidget } from "../ui/PanelWidget.js";
 import { DOMAIN, Commands } from "./names.js";
+import { LabPreferences } from "./preferences.js";
 
 export const chat: JupyterFrontEndPlugin<IBestChat> = {
   id: "bestchat:chat",
@@ -27,7 +30,7 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
   provides: IBestChat,
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- the type is; the token is not
   requires: [IRenderMimeRegistry, IEditorLanguageRegistry, ISanitizer, ICodeActions, IContextSources],
-  optional: [ITranslator, ICommandPalette, ILayoutRestorer],
+  optional: [ITranslator, ICommandPalette, ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
@@ -38,13 +41,15 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
     translator: ITranslator | null,
     palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null,
   ): IBestChat => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const connection = app.serviceManager.serverSettings;
     const client = new Client(connection);
     const memory = new BrowserMemory(connection.baseUrl, window.localStorage);
     const files = new FileTransfer(connection);
-    const manager = new ConversationManager(client, connection, memory);
+    const preferences = settings === null ? NO_PREFERENCES : new LabPreferences(settings);
+    const manager = new ConversationManager(client, connection, memory, preferences);
     const panel = new PanelWidget({
       manager,
       catalog: new Catalog(client),
@@ -57,6 +62,7 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
       codeActions,
       contextSources,
       trans,
+      tour: () => void app.commands.execute(Commands.tour),
     });
     app.shell.add(panel, "right", { rank: 100, type: "Chat" });
     restorer?.add(panel, panel.id);

@@ -15,4 +15,5 @@ export const CellCommands = {
 export const Commands = {
   open: "bestchat:open",
   create: "bestchat:new-conversation",
+  tour: "bestchat:tour",
 } as const;

@@ -18,7 +18,7 @@ export function AnswerFacts({ turn, messages }: Props) {
   const usage = turn?.usage;
   const input = usage?.input_tokens ?? 0;
   const output = usage?.output_tokens ?? 0;
-  const cost = costOf(usage, facts?.prices);
+  const cost = costOf(usage, catalog.prices(ref));
   return (
     <span className="jp-BestChat-facts">
       <span className="jp-BestChat-model" title={ref}>

@@ -3,11 +3,9 @@ import { addIcon, settingsIcon } from "@jupyterlab/ui-components";
 import type { ConversationModel } from "../conversation/model.js";
 import { IconButton } from "./IconButton.js";
 import { historyIcon } from "./icons.js";
+import type { Place } from "./place.js";
 import { useServices } from "./services.js";
 import { Title } from "./Title.js";
-
-/** Which part of the panel is shown. */
-export type Place = "chat" | "history" | "settings";
 
 interface Props {
   model: ConversationModel | null;

@@ -6,6 +6,7 @@ import type { ConversationModel } from "../conversation/model.js";
 import { rowsOf } from "../conversation/rows.js";
 import { branch } from "../conversation/tree.js";
 import { AnswerRow } from "./AnswerRow.js";
+import { Boundary } from "./Boundary.js";
 import { IconButton } from "./IconButton.js";
 import { arrowDownIcon } from "./icons.js";
 import { Near } from "./Near.js";
@@ -69,15 +70,17 @@ export function MessageList({ model }: { model: ConversationModel }) {
         <div ref={content} role="log" aria-live="off" aria-label={trans.__("Messages")}>
           {rows.map((row, index) => (
             <Near key={row.key} always={index >= rows.length - ALWAYS}>
-              {row.kind === "question" ? (
-                <QuestionRow row={row} model={model} />
-              ) : (
-                <AnswerRow
-                  row={row}
-                  model={model}
-                  draft={draft !== null && draft.turnId === row.turn?.id ? draft : null}
-                />
-              )}
+              <Boundary>
+                {row.kind === "question" ? (
+                  <QuestionRow row={row} model={model} />
+                ) : (
+                  <AnswerRow
+                    row={row}
+                    model={model}
+                    draft={draft !== null && draft.turnId === row.turn?.id ? draft : null}
+                  />
+                )}
+              </Boundary>
             </Near>
           ))}
         </div>

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "react";
 
 import type { ModelFacts } from "../conversation/catalog.js";
 import { tokens } from "../conversation/cost.js";
+import { ModelPrice } from "./ModelPrice.js";
 import { providerOf, shortName } from "./modelNames.js";
 import { useServices } from "./services.js";
 
@@ -26,7 +27,6 @@ export function ModelOption({ id, model, heading, active, chosen, onChoose }: Pr
   }, [active]);
   const provider = providerOf(model.ref);
   const label = catalog.view.providers.find(({ name }) => name === provider)?.label ?? provider;
-  const { prices } = model;
   const abilities = [
     model.tools === true && trans.__("tools"),
     model.images === true && trans.__("images"),
@@ -53,14 +53,7 @@ export function ModelOption({ id, model, heading, active, chosen, onChoose }: Pr
           <span className="jp-BestChat-optionName">{shortName(model.ref)}</span>
           <span className="jp-BestChat-muted">{model.label}</span>
           <span className="jp-BestChat-spacer" />
-          {prices?.input != null && prices.output != null && (
-            <span
-              className="jp-BestChat-muted"
-              title={trans.__("US dollars for a million tokens in and out, as of %1", prices.as_of ?? "")}
-            >
-              ${prices.input} / ${prices.output}
-            </span>
-          )}
+          <ModelPrice model={model.ref} />
         </div>
         <div className="jp-BestChat-muted">
           {model.ready === false ? model.todo : abilities.join(" · ")}

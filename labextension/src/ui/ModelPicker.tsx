@@ -1,19 +1,18 @@
 import { caretDownEmptyIcon } from "@jupyterlab/ui-components";
-import { useId, useState } from "react";
+import { useId } from "react";
 
 import { ModelMenu } from "./ModelMenu.js";
 import { shortName } from "./modelNames.js";
 import { useServices } from "./services.js";
+import { useChosenModel } from "./useChosenModel.js";
 import { useView } from "./useSignal.js";
 
 /** Says who is to answer, and opens the choice. */
 export function ModelPicker() {
-  const { manager, catalog, trans } = useServices();
-  const { model } = useView(manager);
-  const { models } = useView(catalog);
-  const [open, setOpen] = useState(false);
+  const { catalog, trans } = useServices();
+  const { choosing: open } = useView(catalog);
   const id = useId();
-  const ref = model ?? models?.default ?? null;
+  const ref = useChosenModel();
   const facts = ref === null ? null : catalog.facts(ref);
   return (
     <div className="jp-BestChat-picker">
@@ -25,10 +24,7 @@ export function ModelPicker() {
         aria-controls={open ? id : undefined}
         title={ref ?? trans.__("Choose who is to answer")}
         onClick={() => {
-          if (!open) {
-            void catalog.refresh();
-          }
-          setOpen(!open);
+          catalog.choose(!open);
         }}
       >
         <span className="jp-BestChat-pickerName">
@@ -44,7 +40,7 @@ export function ModelPicker() {
           id={id}
           chosen={ref}
           onClose={() => {
-            setOpen(false);
+            catalog.choose(false);
           }}
         />
       )}

@@ -3,15 +3,16 @@
 import { useEffect, useState } from "react";
 
 import { Banner } from "./Banner.js";
-import { Composer, type Inbox } from "./Composer.js";
-import { DeletedNotice } from "./DeletedNotice.js";
-import { Header, type Place } from "./Header.js";
+import { Boundary } from "./Boundary.js";
+import type { Inbox } from "./Composer.js";
+import { ConversationFoot } from "./ConversationFoot.js";
+import { Header } from "./Header.js";
 import { History } from "./History.js";
 import { MessageList } from "./MessageList.js";
 import { Notice } from "./Notice.js";
-import { Queue } from "./Queue.js";
+import type { Place } from "./place.js";
 import { ServicesContext, type Services } from "./services.js";
-import { Settings } from "./Settings.js";
+import { Settings } from "./settings/Settings.js";
 import { useView } from "./useSignal.js";
 import { Welcome } from "./Welcome.js";
 
@@ -36,42 +37,38 @@ export function Panel({ services, inbox }: Props) {
   };
   return (
     <ServicesContext.Provider value={services}>
-      <Header model={current} place={place} onGo={setPlace} />
-      <Banner />
-      {place === "history" && <History onOpen={chat} />}
-      {place === "settings" && <Settings />}
-      {place === "chat" &&
-        (current === null ? (
-          <Welcome
-            onAsk={(text) => {
-              inbox.put(text);
-            }}
-          />
-        ) : (
-          <MessageList key={current.id} model={current} />
-        ))}
-      {error !== null && (
-        <Notice
-          kind="error"
-          text={error.message}
-          hint={error.hint}
-          actions={[
-            {
-              label: trans.__("Dismiss"),
-              run: () => {
-                manager.forgive();
+      <Boundary>
+        <Header model={current} place={place} onGo={setPlace} />
+        <Banner />
+        {place === "history" && <History onOpen={chat} />}
+        {place === "settings" && <Settings />}
+        {place === "chat" &&
+          (current === null ? (
+            <Welcome
+              onAsk={(text) => {
+                inbox.put(text);
+              }}
+            />
+          ) : (
+            <MessageList key={current.id} model={current} />
+          ))}
+        {error !== null && (
+          <Notice
+            kind="error"
+            text={error.message}
+            hint={error.hint}
+            actions={[
+              {
+                label: trans.__("Dismiss"),
+                run: () => {
+                  manager.forgive();
+                },
               },
-            },
-          ]}
-        />
-      )}
-      {place === "chat" && (
-        <>
-          {current !== null && <DeletedNotice model={current} />}
-          {current !== null && <Queue model={current} />}
-          <Composer model={current} inbox={inbox} />
-        </>
-      )}
+            ]}
+          />
+        )}
+        {place === "chat" && <ConversationFoot model={current} inbox={inbox} />}
+      </Boundary>
     </ServicesContext.Provider>
   );
 }

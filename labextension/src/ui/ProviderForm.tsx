@@ -34,8 +34,10 @@ export function ProviderForm({ provider, fields }: Props) {
     }
     setBusy(false);
   };
-  const test = async (): Promise<void> => {
-    setVerdict(await manager.client.call("providers.test", { provider: provider.name }));
+  const test = async (): Promise<boolean> => {
+    const found = await manager.client.call("providers.test", { provider: provider.name });
+    setVerdict(found);
+    return found.code === "ok";
   };
   const save = (): Promise<void> =>
     attempt(async () => {
@@ -45,8 +47,10 @@ export function ProviderForm({ provider, fields }: Props) {
         ...(address === (stored?.base_url ?? "") ? {} : { base_url: address }),
       });
       setKey("");
-      await test();
-      await catalog.refresh();
+      // At first contact the cards go away when somebody can answer: not before it is known to work.
+      if ((await test()) || fields === "all") {
+        await catalog.refresh();
+      }
     });
 
   const withKey = fields !== "address" || provider.name !== "ollama";
@@ -96,7 +100,11 @@ export function ProviderForm({ provider, fields }: Props) {
           {trans.__("Save and test")}
         </button>
         {fields === "all" && provider.configured && (
-          <button type="button" className="jp-BestChat-button" disabled={busy} onClick={() => void attempt(test)}>
+          <button type="button" className="jp-BestChat-button" disabled={busy} onClick={() =>
+              void attempt(async () => {
+                await test();
+              })
+            }>
             {trans.__("Test")}
           </button>
         )}

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 
 import type { ConversationModel } from "../conversation/model.js";
-import type { Place } from "./Header.js";
+import type { Place } from "./place.js";
 import { useServices } from "./services.js";
 import { useTitle } from "./useTitle.js";
 

@@ -1,31 +1,42 @@
-import { useServices } from "./services.js";
-import { useView } from "./useSignal.js";
-import { Notice } from "./Notice.js";
-import { NO_EXTENSION } from "../api/errors.js";
+import { useState } from "react";
+
+import { FirstContact } from "./contact/FirstContact.js";
+import { FoundCard } from "./contact/FoundCard.js";
+import { HereCard } from "./contact/HereCard.js";
+import { isMissing, MissingCard } from "./contact/MissingCard.js";
+import { TourCard } from "./contact/TourCard.js";
 import { chatIcon } from "./icons.js";
-import { FirstContact } from "./FirstContact.js";
+import { Notice } from "./Notice.js";
+import { useServices } from "./services.js";
+import { useChosenModel } from "./useChosenModel.js";
+import { useView } from "./useSignal.js";
 
 /** What stands where nothing has been said yet: what can be done here, and what is still missing. */
 export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
   const { catalog, trans } = useServices();
-  const { models, error, loading } = useView(catalog);
+  const { models, providers, error, loading } = useView(catalog);
+  const chosen = useChosenModel();
+  const [looked, setLooked] = useState(0);
   if (error !== null) {
-    const missing = error.code === NO_EXTENSION;
     return (
       <div className="jp-BestChat-welcome">
-        <Notice
-          kind="error"
-          text={error.message}
-          hint={missing ? trans.__("Run this where the server runs, and start it again: %1", error.hint) : error.hint}
-          actions={[{ label: trans.__("Try again"), run: () => catalog.refresh(true) }]}
-        />
+        {isMissing(error) ? (
+          <MissingCard error={error} />
+        ) : (
+          <Notice
+            kind="error"
+            text={error.message}
+            hint={error.hint}
+            actions={[{ label: trans.__("Try again"), run: () => catalog.refresh(true) }]}
+          />
+        )}
       </div>
     );
   }
-  if (models === null || (models.default === null && loading)) {
+  if (models === null || (chosen === null && loading && providers.length === 0)) {
     return <div className="jp-BestChat-welcome" aria-busy />;
   }
-  if (models.default === null) {
+  if (chosen === null) {
     return <FirstContact />;
   }
   const examples = [
@@ -34,13 +45,16 @@ export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
     trans.__("What does a KeyError in pandas mean?"),
   ];
   return (
-    <div className="jp-BestChat-welcome">
+    <div
+      className="jp-BestChat-welcome"
+      onPointerEnter={() => {
+        setLooked(looked + 1);
+      }}
+    >
       <chatIcon.react tag="div" width="32px" height="32px" />
       <h3>{trans.__("What are you working on?")}</h3>
-      <p>{trans.__(
-          "The same conversations are in %1 cells: what is asked there can be continued here.",
-          "%%chat",
-        )}</p>
+      <HereCard looked={looked} />
+      <FoundCard />
       <div className="jp-BestChat-examples">
         {examples.map((example) => (
           <button
@@ -55,6 +69,7 @@ export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
           </button>
         ))}
       </div>
+      <TourCard />
     </div>
   );
 }

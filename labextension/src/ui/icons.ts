@@ -53,3 +53,7 @@ export const pinIcon = icon(
   "pin",
   "M16 9V4h1V2H7v2h1v5a3 3 0 0 1-3 3v2h6v7l1 1 1-1v-7h6v-2a3 3 0 0 1-3-3Zm-6.2 3c.8-.8 1.2-1.9 1.2-3V4h2v5c0 1.1.4 2.2 1.2 3Z",
 );
+export const lockIcon = icon(
+  "lock",
+  "M18 8h-1V6A5 5 0 0 0 7 6v2H6a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V10a2 2 0 0 0-2-2ZM9 6a3 3 0 0 1 6 0v2H9Zm9 14H6V10h12Zm-6-3a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z",
+);

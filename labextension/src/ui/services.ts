@@ -26,6 +26,8 @@ export interface Services {
   readonly codeActions: ICodeActions;
   readonly contextSources: IContextSources;
   readonly trans: TranslationBundle;
+  /** Opens a notebook that shows the chat there; none where there are no notebooks. */
+  readonly tour?: () => void;
 }
 
 export const ServicesContext = createContext<Services | null>(null);

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "react";
 
 import type { Attachment } from "../conversation/attachments.js";
-import type { ContextItem } from "../tokens.js";
+import type { ContextItem, ContextSource } from "../tokens.js";
 import { useServices } from "./services.js";
 
 interface ContextChoice {
@@ -19,7 +19,7 @@ export function useContextItems(): ContextChoice {
   const [, setToggled] = useState(0);
   useEffect(() => {
     const look = (): void => {
-      setItems(contextSources.sources.flatMap((source) => source.items()));
+      setItems(contextSources.sources.flatMap(itemsOf));
     };
     look();
     const ends = contextSources.sources.map((source) => source.watch(look));
@@ -50,4 +50,14 @@ export function useContextItems(): ContextChoice {
         })),
     };
   }, [items, memory]);
+}
+
+/** Sources come from other extensions too, and look at notebooks that may just be going away. */
+function itemsOf(source: ContextSource): readonly ContextItem[] {
+  try {
+    return source.items();
+  } catch (error) {
+    console.warn("BestChat: a source of context failed", error);
+    return [];
+  }
 }

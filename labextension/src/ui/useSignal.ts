@@ -3,14 +3,16 @@
 import type { ISignal } from "@lumino/signaling";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 
+import type { ConversationModel, View } from "../conversation/model.js";
+
 /** Something whose `view` is a new object after each `changed`. */
-export interface Viewed<View> {
-  readonly view: View;
-  readonly changed: ISignal<unknown, View>;
+export interface Viewed<Shown> {
+  readonly view: Shown;
+  readonly changed: ISignal<unknown, Shown>;
 }
 
 /** The view, as of now. */
-export function useView<View>(source: Viewed<View>): View {
+export function useView<Shown>(source: Viewed<Shown>): Shown {
   const subscribe = useCallback(
     (changed: () => void) => {
       source.changed.connect(changed);
@@ -23,8 +25,26 @@ export function useView<View>(source: Viewed<View>): View {
   return useSyncExternalStore(subscribe, () => source.view);
 }
 
+/** One thing of the open conversation, which is compared by identity; `none` where none is open. */
+export function useConversation<Value>(
+  model: ConversationModel | null,
+  pick: (view: View) => Value,
+  none: Value,
+): Value {
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      model?.changed.connect(changed);
+      return () => {
+        model?.changed.disconnect(changed);
+      };
+    },
+    [model],
+  );
+  return useSyncExternalStore(subscribe, () => (model === null ? none : pick(model.view)));
+}
+
 /** The view, at most once for each picture that the screen shows: for what changes very often. */
-export function usePacedView<View>(source: Viewed<View>): View {
+export function usePacedView<Shown>(source: Viewed<Shown>): Shown {
   const [shown, setShown] = useState(source.view);
   useEffect(() => {
     let frame = 0;

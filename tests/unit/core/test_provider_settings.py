@@ -16,6 +16,7 @@ from bestchat_server_ext.core.provider_settings import (
     require_base_url,
     require_key,
     same_server,
+    stays_here,
 )
 
 
@@ -47,6 +48,22 @@ def test_a_credential_does_not_show_its_key() -> None:
 )
 def test_little_is_shown_of_a_key(key: str, shown: str) -> None:
     assert last_four(key) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:11434", True),
+        ("http://[::1]:11434/", True),
+        ("https://localhost/v1", True),
+        ("http://127.0.0.1.example/", False),
+        ("https://api.openai.com/v1", False),
+        ("http://[broken", False),
+        ("", False),
+    ],
+)
+def test_what_stays_on_this_machine_is_known(url: str, *, here: bool) -> None:
+    assert stays_here(url) is here
 
 
 @pytest.mark.parametrize("key", ["k", "  sk-abc\n", "ü-schlüssel", "k" * KEY_MAX])

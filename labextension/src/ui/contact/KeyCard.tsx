@@ -1,8 +1,8 @@
 import { useState } from "react";
 
-import { ProviderForm } from "./ProviderForm.js";
-import { useServices } from "./services.js";
-import { useView } from "./useSignal.js";
+import { ProviderForm } from "../ProviderForm.js";
+import { useServices } from "../services.js";
+import { useView } from "../useSignal.js";
 
 /** First contact: paste a key. */
 export function KeyCard() {

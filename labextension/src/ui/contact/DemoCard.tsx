@@ -1,8 +1,8 @@
 import { copyIcon } from "@jupyterlab/ui-components";
 
-import { CopyButton } from "./CopyButton.js";
-import { useServices } from "./services.js";
-import { useView } from "./useSignal.js";
+import { CopyButton } from "../CopyButton.js";
+import { useServices } from "../services.js";
+import { useView } from "../useSignal.js";
 
 const DEMO = "local/smollm2-135m";
 const COMMAND = "bestchat models add smollm2-135m";
