@@ -30,12 +30,7 @@ def settings(panel: Any, page: str) -> Any:
     return panel.root.get_by_role("tabpanel", name=page)
 
 
-def test_a_key_is_saved_tried_used_and_never_shown(
-    start_lab: Any, panel_on: Any, host: ModelHost
-) -> None:
-    lab = start_lab(OLLAMA_HOST="http://127.0.0.1:9")
-    lab.wait()
-    panel = panel_on(lab)
+def test_a_key_is_saved_tried_used_and_never_shown(lab: Any, panel: Any, host: ModelHost) -> None:
     page = settings(panel, "Providers")
     page.get_by_role("searchbox", name="Search providers").fill("compatible")
     page.get_by_text("OpenAI-compatible server").click()
@@ -132,7 +127,7 @@ def test_what_is_set_for_new_conversations_and_for_the_open_one(
     form.get_by_label("Standing instructions").fill("Answer at length.")
     form.get_by_label("Limit of cost").fill("cheap")
     form.get_by_role("button", name="Save").click()
-    expect(panel.root.get_by_role("alert")).to_contain_text("max_cost")
+    expect(panel.root.get_by_role("alert")).to_contain_text("is not an amount of US dollars")
     form.get_by_label("Limit of cost").fill("")
     form.get_by_role("button", name="Save").click()
     expect(panel.root.get_by_role("alert")).to_have_count(0)

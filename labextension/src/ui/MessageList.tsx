@@ -5,12 +5,10 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { ConversationModel } from "../conversation/model.js";
 import { rowsOf } from "../conversation/rows.js";
 import { branch } from "../conversation/tree.js";
-import { AnswerRow } from "./AnswerRow.js";
-import { Boundary } from "./Boundary.js";
 import { IconButton } from "./IconButton.js";
 import { arrowDownIcon } from "./icons.js";
-import { Near } from "./Near.js";
-import { QuestionRow } from "./QuestionRow.js";
+import { ListRow } from "./ListRow.js";
+import { Nearness, NearnessContext } from "./Near.js";
 import { useTrans } from "./services.js";
 import { usePacedView } from "./useSignal.js";
 
@@ -31,6 +29,7 @@ export function MessageList({ model }: { model: ConversationModel }) {
   const content = useRef<HTMLDivElement>(null);
   const following = useRef(true);
   const [away, setAway] = useState(false);
+  const [nearness] = useState(() => new Nearness());
 
   const toEnd = (): void => {
     following.current = true;
@@ -68,21 +67,17 @@ export function MessageList({ model }: { model: ConversationModel }) {
     <div className="jp-BestChat-messages">
       <div ref={scroller} className="jp-BestChat-scroller" onScroll={scrolled} tabIndex={0}>
         <div ref={content} role="log" aria-live="off" aria-label={trans.__("Messages")}>
-          {rows.map((row, index) => (
-            <Near key={row.key} always={index >= rows.length - ALWAYS}>
-              <Boundary>
-                {row.kind === "question" ? (
-                  <QuestionRow row={row} model={model} />
-                ) : (
-                  <AnswerRow
-                    row={row}
-                    model={model}
-                    draft={draft !== null && draft.turnId === row.turn?.id ? draft : null}
-                  />
-                )}
-              </Boundary>
-            </Near>
-          ))}
+          <NearnessContext.Provider value={nearness}>
+            {rows.map((row, index) => (
+              <ListRow
+                key={row.key}
+                row={row}
+                model={model}
+                draft={row.kind === "answer" && draft?.turnId === row.turn?.id ? draft : null}
+                always={index >= rows.length - ALWAYS}
+              />
+            ))}
+          </NearnessContext.Provider>
         </div>
       </div>
       {away && (
