@@ -102,6 +102,7 @@ def test_the_tour_goes_into_a_notebook_and_back(start_lab: Any, panel_on: Any) -
     answer = outputs.filter(has_text="Which city of @df sells most?")
     expect(answer.first).to_contain_text("120", timeout=60_000)  # the table went along
     expect(page.locator(f"{NOTEBOOK} .jp-mod-error")).to_have_count(0)
+    answer.first.hover()  # whoever comes back from the notebook is offered its conversation
     panel.root.get_by_role("heading", name="What are you working on?").hover()
     panel.root.get_by_role("region", name="This notebook's conversation").get_by_role(
         "button"
