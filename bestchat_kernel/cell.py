@@ -23,7 +23,7 @@ from bestchat_kernel.loop import LoopThread
 from bestchat_kernel.namespace import places, variables
 from bestchat_kernel.options import CellOptions
 from bestchat_kernel.pictures import pictures
-from bestchat_kernel.result import ChatResult
+from bestchat_kernel.result import ChatResult, python_in
 from bestchat_kernel.screens import CellScreen, PlainScreen, QuietScreen
 from bestchat_kernel.session import Asks, Question
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest, UnusableAnswer
@@ -86,6 +86,8 @@ class ChatCells:
             key = self.key(source) if cell is None else cell
             question = self._question(chosen, text.strip("\n"), form, key, screen)
             value = self._value(chosen, replace(question, anew=anew), form, screen)
+            if chosen.insert:
+                self._insert(value, screen)
         except ChatError as error:
             if not chosen.keep_going:
                 raise
@@ -107,7 +109,33 @@ class ChatCells:
             self._show(value, form, result, screen)
         return value
 
+    def _insert(self, value: object, screen: CellScreen) -> None:
+        """Put the code of an answer into one cell below, where the front end does that.
+
+        JupyterLab's extension reads it in the output's metadata; a terminal has it at its next
+        prompt. Elsewhere it stays in the output, and in the result.
+        """
+        code = python_in(value.text) if isinstance(value, ChatResult) else str(value)
+        if not code.strip():
+            screen.note("note: there is no Python in the answer that could go into a cell.")
+            return
+        code = f"{getattr(self._kernel, 'before_code', '')}{code}"
+        if screen.rich:
+            screen.mark("insert", code)
+        else:
+            self._shell.set_next_input(code)
+
+    @property
+    def _kernel(self) -> object:
+        return getattr(self._shell, "kernel", None)
+
     def _form(self, chosen: CellOptions) -> Form:
+        if chosen.insert and (chosen.quiet or chosen.form not in {"md", "text", "code"}):
+            raise InvalidRequest(
+                "--insert takes the code out of an answer that is shown.",
+                hint="Leave --quiet out, and ask for md, text or code.",
+                field="--insert",
+            )
         if chosen.schema is None:
             return forms.form(chosen.form)
         if chosen.form not in {"md", "json", "table"}:
@@ -227,8 +255,7 @@ class ChatCells:
 
     def _attended(self) -> bool:
         """Whether somebody sits before the notebook: who runs one headless takes no input."""
-        kernel = getattr(self._shell, "kernel", None)
-        return bool(getattr(kernel, "_allow_stdin", True))
+        return bool(getattr(self._kernel, "_allow_stdin", True))
 
     def key(self, source: str, name: Callable[[str], CellKey] | None = None) -> CellKey:
         """The front end's own id of the running cell; where it gives none, `name` does."""

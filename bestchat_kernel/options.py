@@ -48,6 +48,8 @@ class CellOptions:
     """What the answer is to be: one of `FORMS`."""
     schema: str | None = None
     """Name of the variable that says what JSON has to look like."""
+    insert: bool = False
+    """Whether the code goes into a cell below."""
     quiet: bool = False
     """Whether the answer is not shown."""
     keep_going: bool = False
@@ -167,6 +169,7 @@ OPTIONS = (
         "the pydantic model, type or JSON Schema that the JSON has to fit",
         "NAME",
     ),
+    Option("insert", ("--insert",), "put the Python of the answer into one cell below"),
     Option("quiet", ("--quiet",), "do not show the answer"),
     Option("keep_going", ("--keep-going",), "say what failed and run on; --out is then None"),
     Option("help", ("-h", "--help"), "show this text and send nothing"),

@@ -9,6 +9,14 @@ from bestchat_kernel.visible import visible
 from bestchat_server_ext.core.fences import segments
 from bestchat_server_ext.core.models import Usage
 
+PYTHON = frozenset({"", "python", "python3", "py", "ipython", "ipython3"})
+"""What a fence of Python says that it is."""
+
+
+def python_in(text: str) -> str:
+    """The Python of all fenced blocks of a text; empty if there is none."""
+    return "\n\n".join(it.text for it in segments(text) if it.language in PYTHON)
+
 
 @dataclass(frozen=True)
 class ChatResult:

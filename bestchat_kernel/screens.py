@@ -74,6 +74,12 @@ class CellScreen:
                 bundle, raw=True, metadata=metadata, display_id=self._display_id, update=update
             )
 
+    def mark(self, name: str, value: str) -> None:
+        """Tell the front end something about what was shown, in its metadata."""
+        if self.rich and self._shown is not None:
+            bundle, metadata = self._shown
+            self.show(bundle, {"bestchat": {**metadata.get("bestchat", {}), name: value}})
+
     def put_below(self, bundle: dict[str, Any]) -> None:
         """Show something that goes again, below all else."""
         display(bundle, raw=True)  # type: ignore[no-untyped-call]  # likewise

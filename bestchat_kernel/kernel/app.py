@@ -38,6 +38,8 @@ class BestChatKernel(IPythonKernel):  # type: ignore[misc]  # ipykernel has no t
     implementation = "bestchat"
     implementation_version = version("bestchat")
     banner = _BANNER
+    before_code = "%%python\n"
+    """What makes a cell of code run, for who writes one."""
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401  traitlets'
         """Make the shell, and let it read cells as messages."""

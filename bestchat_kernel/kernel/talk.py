@@ -19,15 +19,13 @@ from bestchat_kernel.kernel.kept import KeptAnswers
 from bestchat_kernel.kernel.memory import Occurrences
 from bestchat_kernel.kernel.reading import Cell, is_plainly_python, read
 from bestchat_kernel.options import CellOptions
+from bestchat_kernel.result import PYTHON, python_in
 from bestchat_kernel.screens import CellScreen
 from bestchat_kernel.verbs import Verbs
 from bestchat_server_ext.core.errors import ChatError, InvalidRequest
 from bestchat_server_ext.core.fences import segments
 
 Arguments = ParamSpec("Arguments")
-
-PYTHON = frozenset({"", "python", "python3", "py", "ipython", "ipython3"})
-"""What a fence of Python says that it is."""
 
 _HOW_TO = """\
 This looks like Python, so it was **not sent** to a model. In this kernel a cell is a message.
@@ -166,12 +164,12 @@ class Talk:
             raise InvalidRequest(
                 "No answer was shown since this kernel started.", hint="Run its cell again."
             )
-        blocks = [it for it in segments(self._kept.last.text) if it.language is not None]
+        answer = self._kept.last.text
         if not which:
-            chosen = [it for it in blocks if it.language in PYTHON]
-            if not chosen:
-                raise InvalidRequest("There is no Python in the answer above.")
-            return "\n\n".join(it.text for it in chosen)
+            if code := python_in(answer):
+                return code
+            raise InvalidRequest("There is no Python in the answer above.")
+        blocks = [it for it in segments(answer) if it.language is not None]
         if not which.isdecimal() or not 1 <= int(which) <= len(blocks):
             raise InvalidRequest(
                 f"The answer above has no block {which[:20]!r}.",

@@ -222,3 +222,15 @@ def test_completion_elsewhere_is_ipythons_own(shared: Kernel) -> None:
     shared.run("quantity_a = quantity_b = 1")
     reply = shared.client.complete("print(quantity_", reply=True, timeout=60)["content"]
     assert {"quantity_a", "quantity_b"} <= set(reply["matches"])
+
+
+def test_code_goes_along_for_a_cell_below(shared: Kernel) -> None:
+    ran = shared.run("%%chat --insert\ncode")
+    assert ran.shown[-1].content["metadata"]["bestchat"]["insert"] == "x = 1\n\ny = 2"
+    assert "insert" not in ran.shown[-2].content["metadata"].get("bestchat", {})
+    ran = shared.run("%%chat --insert --as code\ncode")
+    assert ran.shown[-1].content["metadata"]["bestchat"]["insert"].startswith("x = 1")
+    ran = shared.run("%%chat --insert\nno code at all")
+    assert "there is no Python in the answer" in ran.stdout
+    assert "insert" not in ran.shown[-1].content["metadata"]["bestchat"]
+    assert "Leave --quiet out" in shared.run("%%chat --insert --quiet\ncode").error["evalue"]

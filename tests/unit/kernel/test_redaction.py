@@ -86,8 +86,8 @@ def test_a_mentioned_secret_is_not_sent_and_the_user_is_told() -> None:
     assert "abc" not in sent
     assert "'user': 'ada'" in sent
     assert prompt.notes == (
-        "2 likely secrets in `@config` was left out of what is sent.",
-        "what looks like a secret in `@api_key` was left out of what is sent.",
+        "left out of what is sent: 2 likely secrets in `@config`.",
+        "left out of what is sent: what looks like a secret in `@api_key`.",
     )
 
 
