@@ -82,8 +82,10 @@ test-web: labextension/node_modules/installed
 	@npm --prefix labextension run test
 
 test-versions: $(VENV)/installed
+	@scripts/ensure chromium
 	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- tests/web tests/notebooks tests/ui/test_answer_button.py
 	@scripts/test_with python3.13 -- tests/unit tests/doors
+	@scripts/test_with python3.11 'notebook==7.6.*' 'voila==0.5.*' -- tests/ui/test_widget.py
 
 faults: $(VENV)/installed
 	@scripts/ensure postgres

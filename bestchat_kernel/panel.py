@@ -19,10 +19,12 @@ from bestchat_kernel.comm_door import CommDoor, require_live
 from bestchat_kernel.failure import ChatFailed
 from bestchat_kernel.listening import listening
 from bestchat_kernel.loop import loop_thread
+from bestchat_kernel.markdown import safe_markdown
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.screens import CellScreen, QuietScreen
 from bestchat_kernel.session import ChatSession, Question
 from bestchat_kernel.transcript import Transcript, said, stored
+from bestchat_kernel.visible import visible
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.core.errors import ChatError, NotInstalled
 from bestchat_server_ext.core.ids import ConversationId, TurnId
@@ -124,6 +126,15 @@ class ChatPanel(anywidget.AnyWidget):
         listening.end(self.model_id)
         loop_thread().run(self._let_go())
         super().close()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401  as IPython calls it
+        """How a notebook shows it, and what stands there where there are no widgets."""
+        found = super()._repr_mimebundle_(**options)
+        if found is not None:
+            spoken = "\n\n".join(f"**{it['role']}**\n\n{it['text']}" for it in self.messages)
+            found[0]["text/plain"] = "ChatPanel"
+            found[0]["text/markdown"] = safe_markdown(visible(spoken)) or "*ChatPanel*"
+        return found
 
     # What pages do with it.
 

@@ -37,7 +37,7 @@ def notebook(*sources: str) -> dict[str, Any]:
 def open_notebook(page: Page, url: str) -> None:
     """Open a notebook in JupyterLab, and wait for its kernel: what is run before that is lost."""
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(url)
+    page.goto(f"{url}&reset")  # no notebook of another test
     page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
     page.evaluate("async () => { await window.jupyterapp.restored }")
     page.wait_for_function(

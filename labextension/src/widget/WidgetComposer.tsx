@@ -29,7 +29,7 @@ export function WidgetComposer({ model, door }: Props) {
 
   const send = async (): Promise<void> => {
     const said = text.trim();
-    if (said === "" || kernel === "unheard") {
+    if (said === "") {
       return;
     }
     setText("");
