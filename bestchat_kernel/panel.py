@@ -160,19 +160,21 @@ class ChatPanel(anywidget.AnyWidget):
         turn = self._session.last_turn
         if turn is not None and turn != self._last_turn and self._transcript is not None:
             self._last_turn = turn
-            self._show(loop_thread().run(self._transcript.until_ended(turn)))
+            self._show(loop_thread().run(self._transcript.caught_up(turn)))
 
     def _soon_bind(self, conversation_id: ConversationId) -> None:
         self._on_main(partial(self._bind, conversation_id))
 
     def _bind(self, conversation_id: ConversationId) -> None:
-        loop_thread().run(self._keep_up_with(conversation_id))
+        state = loop_thread().run(self._keep_up_with(conversation_id))
         self.conversation = conversation_id
+        self._show(state)
 
-    async def _keep_up_with(self, conversation_id: ConversationId) -> None:
+    async def _keep_up_with(self, conversation_id: ConversationId) -> ConversationState | None:
         if self._transcript is not None:
             self._transcript.close()
         self._transcript = Transcript(self._session, conversation_id, self._soon_show)
+        return await self._transcript.caught_up()
 
     def _soon_show(self, state: ConversationState) -> None:
         self._on_main(partial(self._show, state))

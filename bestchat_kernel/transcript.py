@@ -42,19 +42,23 @@ class Transcript:
         """Follow it no more."""
         self._task.cancel()
 
-    async def until_ended(self, turn_id: TurnId, seconds: float = 5) -> ConversationState | None:
-        """Wait until a turn has ended here as well; what there is then, or after so long."""
+    async def caught_up(
+        self, turn_id: TurnId | None = None, seconds: float = 5
+    ) -> ConversationState | None:
+        """What is there when a turn has ended here too, or once anything is; or after so long."""
         try:
             async with asyncio.timeout(seconds):
-                while not self._has_ended(turn_id):
+                while not self._knows(turn_id):
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             pass
         return self._state
 
-    def _has_ended(self, turn_id: TurnId) -> bool:
-        turn = self._state.turns.get(turn_id) if self._state is not None else None
+    def _knows(self, turn_id: TurnId | None) -> bool:
+        if self._state is None or turn_id is None:
+            return self._state is not None
+        turn = self._state.turns.get(turn_id)
         return turn is not None and not turn.active
 
     async def _follow(self) -> None:

@@ -83,10 +83,13 @@ function servicesOf(
   catalog: Catalog,
   memory: Memory,
 ): Services {
-  const needed = {
+  // Named one by one, so that a service that is new is thought of here as well.
+  const needed: Record<keyof Services, unknown> = {
     manager,
     catalog,
     memory,
+    uploads: null,
+    tour: null,
     files: null, // the comm carries calls, and no bytes
     rendermime: { createRenderer: () => new ProseRenderer() },
     // Code is shown as it is: colours would take more than all the rest.
@@ -95,7 +98,7 @@ function servicesOf(
     contextSources: { sources: [], add: () => undefined },
     trans: { __: filled },
   };
-  return needed as unknown as Services; // as much of it as the components here use
+  return needed as Services; // as much of each as the components here use
 }
 
 /** A text with its gaps filled, as JupyterLab's translators do it. */
