@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -38,7 +38,13 @@ from bestchat_server_ext.api.frames import (
 )
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
 from bestchat_server_ext.core.access import KERNEL_SCOPES
-from bestchat_server_ext.core.errors import ChatError, InternalError, NotRecorded, UnknownProcedure
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    InternalError,
+    NotFound,
+    NotRecorded,
+    UnknownProcedure,
+)
 from bestchat_server_ext.core.events import Envelope
 from bestchat_server_ext.core.ids import ConversationId
 
@@ -124,10 +130,13 @@ class CommDoor:
         return response
 
     async def _begin(self, request: conversations.CreateConversation) -> msgspec.Struct:
-        """The session's conversation, which a cell may have begun meanwhile."""
+        """The session's conversation, which a cell may have begun meanwhile; else a new one."""
         session = self._session
         if session.conversation_id is not None:
-            return await session.find(session.conversation_id)
+            with suppress(NotFound):
+                there = await session.find(session.conversation_id)
+                if there.deleted_at is None:
+                    return there
         request.label = os.environ.get("JPY_SESSION_NAME", "")
         client = (await session.connection()).client
         created = await client.call(conversations.create, request)

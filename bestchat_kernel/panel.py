@@ -11,6 +11,7 @@ from typing import Any
 
 import anywidget
 from IPython.core.getipython import get_ipython
+from IPython.core.interactiveshell import ExecutionResult
 from traitlets import Dict, Int, List, Unicode
 
 from bestchat_kernel import process
@@ -97,7 +98,7 @@ class ChatPanel(anywidget.AnyWidget):
             self._session.go_on_with(_found(self._session, conversation))
         self._follow_notebook()
         if self._shell is not None:
-            self._shell.events.register("post_run_cell", self._follow_notebook)
+            self._shell.events.register("post_run_cell", self._after_cell)
 
     # What others do with it.
 
@@ -114,15 +115,15 @@ class ChatPanel(anywidget.AnyWidget):
             require_live()
             result = ask(loop_thread(), self._session, question, screen, _Ears(self._kernel))
         except ChatError as error:
-            raise ChatFailed(error) from None
-        finally:
             self._follow_notebook()
+            raise ChatFailed(error) from None
+        self._follow_notebook()
         return result
 
     def close(self) -> None:
         """Take it away; the conversation stays."""
         if self._shell is not None:
-            self._shell.events.unregister("post_run_cell", self._follow_notebook)
+            self._shell.events.unregister("post_run_cell", self._after_cell)
         listening.end(self.model_id)
         loop_thread().run(self._let_go())
         super().close()
@@ -152,7 +153,12 @@ class ChatPanel(anywidget.AnyWidget):
 
     # What is said.
 
-    def _follow_notebook(self, _: object = None) -> None:
+    def _after_cell(self, ran: ExecutionResult) -> None:
+        """Catch up with a cell. Who has interrupted one waits for nothing more."""
+        if not isinstance(ran.error_in_exec, KeyboardInterrupt):
+            self._follow_notebook()
+
+    def _follow_notebook(self) -> None:
         """Show the conversation that the session is in now, and what a cell has just said in it."""
         current = self._session.conversation_id
         if current is not None and current != self.conversation:

@@ -43,7 +43,7 @@ class Transcript:
         self._task.cancel()
 
     async def caught_up(
-        self, turn_id: TurnId | None = None, seconds: float = 5
+        self, turn_id: TurnId | None = None, seconds: float = 2
     ) -> ConversationState | None:
         """What is there when a turn has ended here too, or once anything is; or after so long."""
         try:

@@ -245,6 +245,23 @@ def test_a_page_cannot_do_what_a_kernel_cannot(page: Page) -> None:
     assert (answer["status"], answer["error"]["code"]) == (400, "invalid_request")
 
 
+def test_a_page_begins_anew_where_the_conversation_was_deleted(page: Page) -> None:
+    page.kernel.run("panel.send('one')")
+    delete = (
+        "from bestchat_kernel import process\n"
+        "from bestchat_kernel.loop import loop_thread\n"
+        "from bestchat_server_ext.api import conversations\n"
+        "client = loop_thread().run(process.session().connection()).client\n"
+        "request = conversations.DeleteConversation(panel.conversation)\n"
+        "loop_thread().run(client.call(conversations.delete, request))"
+    )
+    assert page.kernel.run(delete).ok
+    before = page.kernel.run("panel.conversation").value
+    created = page.call("conversations.create")
+    assert created["status"] == 200
+    assert page.kernel.run("panel.conversation").value == f"'{created['id']}'" != before
+
+
 def test_a_line_that_is_not_known_is_closed(page: Page) -> None:
     page.frame(type="ping")
     page.until(lambda: page.closed)

@@ -30,7 +30,7 @@ export class CommDoor {
   readonly #lines = new Map<string, Line>();
   readonly #changed = new Signal<this, KernelState>(this);
   #view: KernelState = "unheard";
-  #timer = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(model: WidgetModel) {
     this.#model = model;
@@ -119,7 +119,7 @@ export class CommDoor {
   #watch(): void {
     clearTimeout(this.#timer);
     if (this.#calls.size > 0 && this.#view !== "unheard") {
-      this.#timer = window.setTimeout(() => {
+      this.#timer = setTimeout(() => {
         this.#show("busy");
       }, BUSY);
     }
