@@ -98,13 +98,15 @@ lint: $(VENV)/installed labextension/node_modules/installed
 	@$(BIN)/lint-imports
 	@npm --prefix labextension run lint
 
-bench: $(VENV)/installed
+bench: $(VENV)/panel
 	@$(BIN)/python tests/bench/load.py
 	@$(BIN)/python tests/bench/cells.py
 	@$(BIN)/python tests/bench/lanes.py $(if $(CI),--short)
 	@$(BIN)/python tests/bench/catalog.py
 	@$(BIN)/python tests/bench/conversations.py $(if $(CI),--short)
 	@$(BIN)/python tests/bench/streams.py $(if $(CI),--short)
+	@scripts/ensure chromium
+	@$(BIN)/python tests/bench/panel.py $(if $(CI),--short)
 
 # Does not ask for the panel, which cannot be built as long as its types are of yesterday.
 types: labextension/node_modules/installed

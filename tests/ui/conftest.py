@@ -97,8 +97,8 @@ class Lab:
     def start(self) -> None:
         """Start it, again perhaps."""
         with (self.folder / "lab.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command, env=self._environ, stdout=log, stderr=log
+            self.process = subprocess.Popen(  # some extensions write into where they are started
+                self._command, env=self._environ, cwd=self.folder, stdout=log, stderr=log
             )
 
     def kill(self) -> None:

@@ -1,6 +1,7 @@
 import { ReactWidget } from "@jupyterlab/ui-components";
 import { Signal, type ISignal } from "@lumino/signaling";
 import type { Message } from "@lumino/messaging";
+import { flushSync } from "react-dom";
 
 import { chatIcon } from "./icons.js";
 import { Panel } from "./Panel.js";
@@ -59,6 +60,16 @@ export class PanelWidget extends ReactWidget {
   /** Put a text into the composer, in place of what stands there. */
   compose(text: string): void {
     this.#inbox.put(text);
+  }
+
+  /**
+   * Show it at once, and not when JupyterLab has nothing else to do: at its start that would be most
+   * of a second later.
+   */
+  protected override onUpdateRequest(message: Message): void {
+    flushSync(() => {
+      super.onUpdateRequest(message);
+    });
   }
 
   /** The first time, ask for more room than JupyterLab gives a side panel; then for any. */
