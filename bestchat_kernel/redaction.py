@@ -23,9 +23,9 @@ _SECRET_NAME = re.compile(rf"(?:.*[_\W])?{_NAME}(?:[_-]\d+)?", re.IGNORECASE)
 _FORMATS = re.compile(
     r"""
       -----BEGIN[ A-Z0-9]*PRIVATE\ KEY-----.*?(?:-----END[ A-Z0-9]*PRIVATE\ KEY-----|\Z)
-    | \beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*            # a JSON web token
+    | \beyJ[\w-]{8,999}\.eyJ[\w-]{8,9999}\.[\w-]*     # a JSON web token
     | \b(?:
-          sk-(?:[a-z]+-)*[\w-]{16,}                   # OpenAI, Anthropic, OpenRouter
+          sk-[\w-]{16,}                               # OpenAI, Anthropic, OpenRouter
         | (?:gh[opusr]|github_pat)_\w{16,}
         | glpat-[\w-]{16,}
         | (?:AKIA|ASIA)[0-9A-Z]{16}
@@ -40,14 +40,17 @@ _FORMATS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# Every repetition has an end, so that no text, whoever wrote it, takes more than its length.
 _BEHIND = [
     # Bearer 0123…, Basic dXNlc…
     re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<secret>[\w.~+/=-]{12,})", re.IGNORECASE),
     # https://user:password@host
-    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)(?P<secret>[^\s/@'\"]+)(?=@)"),
+    re.compile(
+        r"(?P<before>\b[a-z][a-z0-9+.-]{0,19}://[^\s/:@'\"]{0,99}:)(?P<secret>[^\s/@'\"]{1,999})(?=@)"
+    ),
     # 'password': 'x', password="x", "api_key": "x"
     re.compile(
-        rf"(?P<before>(?<![A-Za-z0-9])[\w-]*?(?<![A-Za-z0-9]){_NAME}(?:[_-]\d+)?['\"]?\s*[:=]\s*"
+        rf"(?P<before>(?<![A-Za-z0-9])[\w-]{{0,40}}?(?<![A-Za-z0-9]){_NAME}(?:[_-]\d+)?['\"]?\s*[:=]\s*"
         r"b?(?P<quote>['\"]))(?P<secret>(?:\\.|(?!(?P=quote)).)+)",
         re.IGNORECASE,
     ),

@@ -110,3 +110,11 @@ def test_files_and_errors_are_looked_through_as_well() -> None:
     prompt = safe(Prompt("x", (Attachment("a.env", f"KEY={GITHUB}", kind="file"),)))
     assert prompt.attachments[0].summary == f"KEY={REDACTED}"
     assert prompt.notes == ("left out of what is sent: what looks like a secret in `a.env`.",)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece", ["a-", "a.", "eyJ-", "a_", "sk-", "x://a:", "'", "A_", "-----BEGIN PRIVATE KEY-----"]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    redacted(piece * (100_000 // len(piece)))
