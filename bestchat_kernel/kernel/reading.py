@@ -33,6 +33,8 @@ class Cell:
 
 
 _PYTHON = re.compile(r"%%python(?!\S)[ \t]*\n?")
+# What papermill puts above the cell that it injects.
+_PAPERMILL = "# Parameters\n"
 _MESSAGE = re.compile(r"%%message(?!\S)[ \t]*\n?")
 _AGAIN = re.compile(r"%again(?!\S)[ \t]*\n?")
 _CODE = re.compile(r"%run_code(?!\S)[ \t]*(?P<which>[^\n]*)\s*")
@@ -55,6 +57,8 @@ def read(source: str, known: Callable[[str], bool]) -> Cell:
         return Cell("nothing", "")
     if (found := _PYTHON.match(text)) is not None:
         return Cell("python", text[found.end() :])
+    if text.startswith(_PAPERMILL) and is_plainly_python(text):
+        return Cell("python", text)
     if (found := _MESSAGE.match(text)) is not None:
         return Cell("message", text[found.end() :])
     if (found := _AGAIN.match(text)) is not None:

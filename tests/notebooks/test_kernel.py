@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -385,7 +386,11 @@ class TestSuite(jupyter_kernel_test.KernelTests):  # type: ignore[misc]  # it ha
 
 def notebook(*sources: str) -> nbformat.NotebookNode:
     made = nbformat.v4.new_notebook()
-    made.metadata.kernelspec = {"name": "bestchat", "display_name": "BestChat"}
+    made.metadata.kernelspec = {
+        "name": "bestchat",
+        "display_name": "BestChat",
+        "language": "python",
+    }
     made.cells = [nbformat.v4.new_code_cell(source) for source in sources]
     return made
 
@@ -445,6 +450,24 @@ def test_a_failure_stops_nbclient(clean: dict[str, str]) -> None:
     with pytest.raises(CellExecutionError, match="content_refused: The script failed on purpose"):
         NotebookClient(ran, timeout=60).execute(env=clean)
     assert ran.cells[1].outputs == []
+
+
+def test_papermill_brings_parameters(clean: dict[str, str], tmp_path: Path) -> None:
+    made = notebook("It is {{ year }}.")
+    nbformat.write(made, tmp_path / "in.ipynb")
+    words = ["-m", "papermill", "--no-progress-bar", "-p", "year", "2026", "in.ipynb", "out.ipynb"]
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=clean,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[0]
+    assert shown.data["text/plain"].startswith("heard: It is 2026.")
 
 
 def test_in_jupyter_console(clean: dict[str, str], tmp_path: Path) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -14,10 +11,6 @@ from playwright.sync_api import Page, expect
 if TYPE_CHECKING:
     from tests.ui.conftest import Lab
 
-ROOT = Path(__file__).parents[2]
-PICTURE = ROOT / "docs" / "chat-kernel.png"
-UPDATE_PICTURES = bool(os.environ.get("BESTCHAT_UPDATE_PICTURES"))
-"""Read now: every test begins with a clean environment."""
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 CELLS = [
     "What is a *list* in Python?",
@@ -45,9 +38,7 @@ def wait_for_kernel(page: Page) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_cells_are_messages_and_stay_so_over_a_restart(
-    page: Page, lab: Lab, tmp_path: Path
-) -> None:
+def test_cells_are_messages_and_stay_so_over_a_restart(page: Page, lab: Lab) -> None:
     made = nbformat.v4.new_notebook()
     made.metadata.kernelspec = {"name": "bestchat", "display_name": "BestChat"}
     made.cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
@@ -65,10 +56,6 @@ def test_cells_are_messages_and_stay_so_over_a_restart(
         page.locator(f"{NOTEBOOK} .jp-OutputArea-executeResult .jp-OutputArea-output")
     ).to_contain_text("[3, 3, 5]")
     expect(answers.last).to_contain_text("list, 3 items")
-    shot = tmp_path / "kernel.png"
-    page.screenshot(path=shot)
-    if UPDATE_PICTURES:
-        shutil.copyfile(shot, PICTURE)
 
     page.evaluate(
         """async () => {

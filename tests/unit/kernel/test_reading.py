@@ -28,6 +28,8 @@ KNOWN = {"df", "print"}
         ("%%python\nx = 1\nx", "python", "x = 1\nx"),
         ("\n %%python\n\nx", "python", "\nx"),
         ("%%python print(1)\nx", "python", "print(1)\nx"),
+        ("# Parameters\nyear = 2026\n", "python", "# Parameters\nyear = 2026\n"),
+        ("# Parameters\n\nWhich are there?", "message", "# Parameters\n\nWhich are there?"),
         ("%%message\n%timeit is a magic", "message", "%timeit is a magic"),
         ("%%message", "message", ""),
         ("%again", "again", ""),
