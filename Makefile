@@ -18,6 +18,9 @@ PORT ?= 8888
 # pip is configured for), pip does it.
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Two files of tests at a time: most of what a test does is to wait. Those in a browser and those that
+# kill servers have the machine to themselves.
+AT_ONCE := -n 2 --dist loadfile --ignore tests/ui --ignore tests/faults
 # Where `make run` keeps its things: the demo must not touch the user's own conversations.
 RUN := $(CURDIR)/.run
 
@@ -74,7 +77,8 @@ test: test-python test-web
 # that is cut at random stalls now and then. What fails twice has failed.
 test-python: $(VENV)/panel labextension/node_modules/installed
 	@scripts/ensure chromium postgres redis
-	@$(BIN)/python -m pytest --ignore tests/ui || $(BIN)/python -m pytest --ignore tests/ui --last-failed
+	@$(BIN)/python -m pytest $(AT_ONCE) || $(BIN)/python -m pytest --ignore tests/ui --last-failed
+	@$(BIN)/python -m pytest tests/faults
 	@$(BIN)/python -m pytest tests/ui || $(BIN)/python -m pytest tests/ui --last-failed
 
 test-web: labextension/node_modules/installed

@@ -43,7 +43,7 @@ def test_what_is_not_yours_does_not_exist(caller: Caller, scope: Scope) -> None:
         require(caller, scope, STRANGER)
 
 
-@pytest.mark.parametrize("scope", EVERY_SCOPE - SCRIPT.scopes)
+@pytest.mark.parametrize("scope", sorted(EVERY_SCOPE - SCRIPT.scopes))
 def test_a_missing_scope_is_named(scope: Scope) -> None:
     for target in (None, Target(LOCAL_OWNER)):
         with pytest.raises(NotAllowed, match=scope.value):
