@@ -291,7 +291,14 @@ class JupyterServer:
         self._reading.join(10)
 
 
-STRANGERS = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab", "notebook_shim")
+STRANGERS = (
+    "jupyter_lsp",
+    "jupyter_server_terminals",
+    "jupyterlab",
+    "notebook",
+    "notebook_shim",
+    "voila.server_extension",
+)
 """Extensions that take their time to load and have no part in this."""
 
 START = """

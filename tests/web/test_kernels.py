@@ -254,8 +254,9 @@ async def test_the_token_of_a_kernel_that_stays_dead_is_revoked(
 async def test_the_token_of_a_culled_kernel_is_revoked(
     start_jupyter: Any, session: aiohttp.ClientSession, mice: Any, site_of: Any
 ) -> None:
-    options = ("cull_idle_timeout", "cull_interval")
-    server = start_jupyter("/", *(f"--MappingKernelManager.{option}=1" for option in options))
+    # Long enough for a busy machine to come and look before the kernel has gone.
+    options = ("cull_idle_timeout=5", "cull_interval=1")
+    server = start_jupyter("/", *(f"--MappingKernelManager.{option}" for option in options))
     site = site_of(server, session)
     kernel_id = await begin(site, mice, server)
     environ = await mice.environ(kernel_id)

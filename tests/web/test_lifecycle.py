@@ -122,14 +122,15 @@ async def test_a_server_that_works_is_left_alone_and_an_idle_one_ends(
     start_jupyter: Any, session: aiohttp.ClientSession, site_of: Any
 ) -> None:
     """Although a WebSocket is open, and its heart beats."""
-    timeout = "--ServerApp.shutdown_no_activity_timeout=1"
+    # Long enough for a busy machine to ask before the server has gone.
+    timeout = "--ServerApp.shutdown_no_activity_timeout=5"
     server = start_jupyter("/", timeout, prelude=IMPATIENT.replace("= 0.05", "= 3600.0"))
     site = site_of(server, session)
-    model = script(server, "patient", Wait(4.0), Say("Still here."))
+    model = script(server, "patient", Wait(8.0), Say("Still here."))
     began = datetime.now(UTC)
     _, line = await begin_turn(site, model)
     assert (await until(line, is_event("turn_finished")))["type"] == "event"
-    assert (datetime.now(UTC) - began).total_seconds() > 3.9
+    assert (datetime.now(UTC) - began).total_seconds() > 7.9
     assert isinstance(await until(line, lambda frame: not isinstance(frame, dict)), int)
     assert await asyncio.to_thread(server._process.wait, 60) == 0
     assert any("shutting down" in entry for entry in server.log)
