@@ -21,14 +21,14 @@ _RENEW = text(
     UPDATE turns
     SET lease_until = :until,
         partial = CASE step
-            WHEN json_extract(told.value, '$[3]')
-            THEN coalesce(json_extract(told.value, '$[4]'), partial)
+            WHEN json_extract(told.value, '$.step')
+            THEN coalesce(json_extract(told.value, '$.reply'), partial)
             ELSE partial
         END
     FROM json_each(:told) AS told
-    WHERE turns.id = json_extract(told.value, '$[0]')
-      AND lease_holder = json_extract(told.value, '$[1]')
-      AND fence = json_extract(told.value, '$[2]')
+    WHERE turns.id = json_extract(told.value, '$.id')
+      AND lease_holder = json_extract(told.value, '$.holder')
+      AND fence = json_extract(told.value, '$.fence')
     """
 ).bindparams(bindparam("until", type_=turns.c.lease_until.type))
 
@@ -43,13 +43,13 @@ _SEQS = text(
 def renew(connection: Connection, texts: Sequence[PartialText], until: datetime) -> bool:
     """Renew leases that hold, and keep the texts that came with them; say whether all did."""
     told = [
-        (
-            stored(item.lease.turn_id),
-            item.lease.holder,
-            item.lease.fence,
-            item.step,
-            None if item.reply is None else encode_json(item.reply),
-        )
+        {
+            "id": stored(item.lease.turn_id),
+            "holder": item.lease.holder,
+            "fence": item.lease.fence,
+            "step": item.step,
+            "reply": None if item.reply is None else encode_json(item.reply),
+        }
         for item in texts
     ]
     changed = connection.execute(_RENEW, {"until": until, "told": encode_json(told)})
