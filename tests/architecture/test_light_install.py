@@ -87,3 +87,8 @@ def test_the_wheel_enables_the_server_extension(light_python: Path) -> None:
 def test_the_wheel_brings_the_kernel_spec(light_python: Path) -> None:
     kernels = light_python.parents[1] / "share/jupyter/kernels"
     assert {path.name for path in kernels.iterdir()} == {"bestchat", "python3"}
+
+
+def test_the_kernel_needs_no_more(light_python: Path) -> None:
+    done = run(light_python, "import bestchat_kernel.kernel.app")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -234,3 +234,19 @@ def test_code_goes_along_for_a_cell_below(shared: Kernel) -> None:
     assert "there is no Python in the answer" in ran.stdout
     assert "insert" not in ran.shown[-1].content["metadata"]["bestchat"]
     assert "Leave --quiet out" in shared.run("%%chat --insert --quiet\ncode").error["evalue"]
+
+
+def test_cells_errors_files_and_slow_values_are_mentioned(shared: Kernel) -> None:
+    shared.run("first = 6 * 7\nfirst")
+    number = shared.run("len(In) - 2").value
+    assert "first = 6 * 7" in shared.ask(f"%%chat --new\nsee @In[{number}] and @Out[{number}]")
+    assert not shared.run("[1, 2][5]").ok
+    said = shared.ask("%%chat\nwhat is @error?")
+    assert "[1, 2][5]" in said
+    assert "IndexError: list index out of range" in said
+    shared.run("with open('notes.txt', 'w') as file: _ = file.write('PASSWORD=hunter2')")
+    assert "PASSWORD=[redacted]" in shared.ask("%%chat\nread @file:notes.txt")
+    shared.run("import time\nclass Slow:\n    def __repr__(self): time.sleep(600)\nslow = Slow()")
+    ran = shared.run("%%chat\nwhat is @slow?")
+    assert "took too long to say what is in it" in ran.stdout
+    assert "Slow" in ran.answer
