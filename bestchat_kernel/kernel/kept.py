@@ -50,7 +50,7 @@ class KeptAnswers:
         self._ran: set[CellKey] = set()
         self._follow: Place = NEWEST
         self.last: ChatResult | None = None
-        """The answer that was shown last."""
+        """The answer of the message that ran last; none if there was none."""
 
     async def ask(self, question: Question, sink: Sink) -> ChatResult:
         """Ask, or show what is stored.
@@ -58,6 +58,7 @@ class KeptAnswers:
         Raises:
             ChatError: as `ChatSession.ask`.
         """
+        self.last = None
         if self._replay.mode != "off":
             self.last = await self._replay.ask(question, sink)
             return self.last

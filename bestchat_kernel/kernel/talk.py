@@ -162,7 +162,7 @@ class Talk:
         """
         if self._kept.last is None:
             raise InvalidRequest(
-                "No answer was shown since this kernel started.", hint="Run its cell again."
+                "There is no answer above.", hint="Run the message again that brought it."
             )
         answer = self._kept.last.text
         if not which:

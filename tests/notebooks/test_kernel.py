@@ -165,7 +165,7 @@ def test_the_last_error_can_be_asked_about(chat: Kernel) -> None:
 
 def test_code_of_an_answer_runs(chat: Kernel) -> None:
     nothing = chat.run("%run_code")
-    assert "No answer was shown" in nothing.error["evalue"]
+    assert "There is no answer above" in nothing.error["evalue"]
     chat.run("code, please")
     assert chat.run("%run_code 2").ok
     assert "NameError" in chat.run("%%python\nx").error["ename"]
@@ -173,6 +173,8 @@ def test_code_of_an_answer_runs(chat: Kernel) -> None:
     assert chat.run("%%python\nx, y").value == "(1, 2)"
     assert "It has 2" in chat.run("%run_code 3").error["evalue"]
     assert chat.run("%%python\ndel x\n%run_code 1\nx").value == "1"
+    assert not chat.run("refuse this").ok
+    assert "There is no answer above" in chat.run("%run_code").error["evalue"]
 
 
 # Again.
