@@ -5,6 +5,7 @@
  * place, and stand-ins for what the shared components take from JupyterLab.
  */
 
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { rspack } from "@rspack/core";
@@ -60,6 +61,29 @@ compiler.run((error, stats) => {
     console.error(error ?? stats.toString({ all: false, errors: true, modules: true }));
     process.exitCode = 1;
   } else {
+    writeFileSync(at("../bestchat_kernel/static/licenses.txt"), licenses(stats));
     console.log(stats.toString({ all: false, assets: true }));
   }
 });
+
+/** The licences of what others wrote and is in the bundle. */
+function licenses(stats) {
+  const read = Array.from(stats.compilation.fileDependencies);
+  const names = read
+    .filter((path) => /\.m?js$/.test(path))
+    .map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
+  return Array.from(new Set(names.filter((name) => name !== undefined)), license)
+    .sort()
+    .join("\n\n");
+}
+
+function license(name) {
+  const folder = at(`node_modules/${name}`);
+  const about = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  const file = readdirSync(folder).find((found) => /^licen[cs]e/i.test(found));
+  const terms =
+    file === undefined
+      ? `${about.license}, Copyright ${about.author?.name ?? about.author}`
+      : readFileSync(`${folder}/${file}`, "utf8").trim();
+  return `${name} ${about.version}\n\n${terms}`;
+}

@@ -84,6 +84,13 @@ def test_the_wheel_enables_the_server_extension(light_python: Path) -> None:
     assert '"bestchat_server_ext": true' in enabled.read_text(encoding="utf-8")
 
 
+def test_a_panel_needs_widgets_and_says_so(light_python: Path) -> None:
+    done = run(light_python, "from bestchat_kernel import ChatPanel")
+    assert "ImportError: ChatPanel needs widgets: pip install 'bestchat[widget]'" in done.stderr
+    static = run(light_python, "import bestchat_kernel as b; print(b.__path__[0])").stdout.strip()
+    assert (Path(static) / "static" / "widget.js").exists()
+
+
 def test_the_wheel_brings_the_kernel_spec(light_python: Path) -> None:
     kernels = light_python.parents[1] / "share/jupyter/kernels"
     assert {path.name for path in kernels.iterdir()} == {"bestchat", "python3"}

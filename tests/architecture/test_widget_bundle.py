@@ -9,9 +9,16 @@ MOST_BYTES = 200_000
 
 
 def test_it_is_small() -> None:
-    sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}
+    sizes = {path.name: path.stat().st_size for path in STATIC.glob("widget.*")}
     assert set(sizes) == {"widget.js", "widget.css"}
     assert sum(sizes.values()) <= MOST_BYTES
+
+
+def test_what_others_wrote_is_named() -> None:
+    named = (STATIC / "licenses.txt").read_text(encoding="utf-8")
+    for package in ("preact 10.", "marked 17.", "@lumino/signaling 2."):
+        assert package in named
+    assert named.count("Copyright") >= 3
 
 
 def test_it_needs_nothing_else() -> None:
