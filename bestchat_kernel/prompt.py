@@ -297,7 +297,7 @@ def _put_in(
                 f"`{_written(item.source)}` raised {_told(error)}.",
                 hint="If it is meant as text, put it into a code fence or use --raw.",
             ) from error
-        shown = redaction.text(inline_text(value), f"{{{{ {item.source} }}}}")
+        shown = redaction.summary(inline_text(value), f"{{{{ {item.source} }}}}")
         pieces += [text[last : item.start], shown]
         last = item.end
     return "".join(pieces) + text[last:]

@@ -7,84 +7,49 @@ and no wall. What a user types into the prompt itself is theirs to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from bestchat_kernel.attachment import Attachment
+from bestchat_kernel.secret_patterns import LONG_WORD, NAME, PATTERNS
 
 REDACTED = "[redacted]"
 
-_NAME = (
-    r"(?:pass(?:word|wd|phrase)|pwd|secret|(?<=[_-])token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
-    r"|secret[_-]?key|private[_-]?key|auth[_-]?key|credentials?|authorization)"
-)
-_SECRET_NAME = re.compile(rf"(?:.*[_\W])?{_NAME}(?:[_-]\d+)?", re.IGNORECASE)
-
-_FORMATS = re.compile(
-    r"""
-      -----BEGIN[ A-Z0-9]*PRIVATE\ KEY-----.*?(?:-----END[ A-Z0-9]*PRIVATE\ KEY-----|\Z)
-    | \beyJ[\w-]{8,999}\.eyJ[\w-]{8,9999}\.[\w-]*     # a JSON web token
-    | \b(?:
-          sk-[\w-]{16,}                               # OpenAI, Anthropic, OpenRouter
-        | (?:gh[opusr]|github_pat)_\w{16,}
-        | glpat-[\w-]{16,}
-        | (?:AKIA|ASIA)[0-9A-Z]{16}
-        | AIza[\w-]{30,}
-        | xox[abeoprs]-[\w-]{10,}
-        | (?:hf|gsk|npm|bc)_[A-Za-z0-9]{20,}
-        | (?:xai|pypi)-[\w-]{20,}
-        | [rs]k_(?:live|test)_\w{16,}                 # Stripe
-        | SG\.[\w-]{16,}\.[\w-]{16,}                  # SendGrid
-      )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-# Every repetition has an end, so that no text, whoever wrote it, takes more than its length.
-_BEHIND = [
-    # Bearer 0123…, Basic dXNlc…
-    re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<secret>[\w.~+/=-]{12,})", re.IGNORECASE),
-    # https://user:password@host
-    re.compile(
-        r"(?P<before>\b[a-z][a-z0-9+.-]{0,19}://[^\s/:@'\"]{0,99}:)(?P<secret>[^\s/@'\"]{1,999})(?=@)"
-    ),
-    # 'password': 'x', password="x", "api_key": "x"
-    re.compile(
-        rf"(?P<before>(?<![A-Za-z0-9])[\w-]{{0,40}}?(?<![A-Za-z0-9]){_NAME}(?:[_-]\d+)?['\"]?\s*[:=]\s*"
-        r"b?(?P<quote>['\"]))(?P<secret>(?:\\.|(?!(?P=quote)).)+)",
-        re.IGNORECASE,
-    ),
-    # OPENAI_API_KEY=x, as files of settings have it
-    re.compile(
-        rf"(?P<before>^[ \t]*(?:export[ \t]+)?[A-Z0-9_]*?(?<![A-Z0-9]){_NAME.upper()}[ \t]*=[ \t]*)"
-        r"(?P<secret>[^\s'\"]{4,})",
-        re.MULTILINE,
-    ),
-]
+_SECRET_NAME = re.compile(rf"{NAME}\Z", re.IGNORECASE | re.ASCII)
+_TOKEN_NAME = re.compile(r"token\Z", re.IGNORECASE)
+_LONG_WORD = re.compile(rf"\s*['\"]?{LONG_WORD}['\"]?\s*")
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a name says that its value is a secret."""
-    return _SECRET_NAME.fullmatch(name) is not None
+def is_secret_name(name: object) -> bool:
+    """Whether a name, or one level of a column's name, says that its value is a secret."""
+    if isinstance(name, tuple):
+        return any(is_secret_name(level) for level in name)
+    return isinstance(name, str) and _SECRET_NAME.search(name) is not None
+
+
+def is_secret(name: object, shown: str) -> bool:
+    """Whether something is a secret by its name, or, called a token, by how its value looks."""
+    if is_secret_name(name):
+        return True
+    last = name[-1] if isinstance(name, tuple) and name else name
+    if not isinstance(last, str) or _TOKEN_NAME.search(last) is None:
+        return False
+    return _LONG_WORD.fullmatch(shown) is not None
 
 
 def redacted(text: str) -> tuple[str, int]:
     """A text without what looks like a secret, and how many were left out."""
     counted = 0
 
-    def leave_out(before: Callable[[re.Match[str]], str]) -> Callable[[re.Match[str]], str]:
-        def put(found: re.Match[str]) -> str:
-            nonlocal counted
-            if REDACTED in found[0]:
-                return found[0]
-            counted += 1
-            return before(found) + REDACTED
+    def leave_out(found: re.Match[str]) -> str:
+        nonlocal counted
+        if REDACTED in found[0]:
+            return found[0]
+        counted += 1
+        return (found.groupdict().get("before") or "") + REDACTED
 
-        return put
-
-    for pattern in _BEHIND:
-        text = pattern.sub(leave_out(lambda found: found["before"]), text)
-    return _FORMATS.sub(leave_out(lambda _: ""), text), counted
+    for pattern in PATTERNS:
+        text = pattern.sub(leave_out, text)
+    return text, counted
 
 
 class Redaction:
@@ -95,20 +60,28 @@ class Redaction:
         self.notes: list[str] = []
         """What the user is told."""
 
-    def text(self, text: str, name: str) -> str:
-        """A text without secrets; `name` is what it is called in the note."""
-        safe, counted = redacted(text)
-        if counted:
-            self._tell(name, counted)
-        return safe
+    def summary(self, summary: str, name: str) -> str:
+        """A value's summary, whose secrets by name were left out when it was made."""
+        return self._without(summary, name, summary.count(REDACTED))
 
     def attachment(self, attachment: Attachment) -> Attachment:
         """An attachment without secrets: all of it, if its name says that it is one."""
-        if attachment.kind == "variable" and is_secret_name(attachment.name):
-            self._tell(f"@{attachment.name}", 1)
-            return replace(attachment, summary=f"{attachment.name}: {REDACTED}")
-        name = f"@{attachment.name}" if attachment.kind == "variable" else attachment.name
-        return replace(attachment, summary=self.text(attachment.summary, name))
+        if attachment.kind == "variable":
+            name = f"@{attachment.name}"
+            if is_secret(attachment.name, attachment.summary.partition("\n")[2]):
+                self._tell(name, 1)
+                return replace(attachment, summary=f"{attachment.name}: {REDACTED}")
+            return replace(attachment, summary=self.summary(attachment.summary, name))
+        if attachment.kind == "output":
+            return replace(attachment, summary=self.summary(attachment.summary, attachment.name))
+        return replace(attachment, summary=self._without(attachment.summary, attachment.name))
+
+    def _without(self, text: str, name: str, before: int = 0) -> str:
+        """A text without secrets; `name` is what it is called in the note."""
+        safe, counted = redacted(text)
+        if before + counted:
+            self._tell(name, before + counted)
+        return safe
 
     def _tell(self, name: str, counted: int) -> None:
         line = " ".join(name.split())

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from bestchat_kernel.patience import within
-from bestchat_kernel.redaction import REDACTED, is_secret_name
+from bestchat_kernel.redaction import REDACTED, is_secret, is_secret_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -246,7 +246,7 @@ def _table(frame: pd.DataFrame, height: int, room: int, *, header: bool = True) 
     """As many as fit of the first rows and columns of a frame that is `height` rows high."""
     text = ""
     for rows, columns in ((_ROWS, _COLUMNS), (5, 10), (3, 5), (2, 3)):
-        part = frame.iloc[:rows, :columns]
+        part = _without_secret_rows(frame.iloc[:rows, :columns])
         cells = [_written(name, dtype) for name, dtype in zip(part, part.dtypes, strict=True)]
         # The stubs do not know that None asks for the default.
         text = part.to_string(formatters=cells, header=header)  # type: ignore[arg-type]
@@ -259,9 +259,27 @@ def _table(frame: pd.DataFrame, height: int, room: int, *, header: bool = True) 
 
 def _written(column: object, dtype: Any) -> Callable[[object], str] | None:  # noqa: ANN401 - numpy's or pandas' own
     """How the cells of a column are written; none for pandas' own way."""
-    if isinstance(column, str) and is_secret_name(column):
+    if is_secret_name(column):
         return lambda _: REDACTED
-    return _cell if dtype.kind == "O" else None
+    if dtype.kind != "O":
+        return None
+
+    def cell(value: object) -> str:
+        secret = isinstance(value, str) and is_secret(column, value)
+        return REDACTED if secret else _cell(value)
+
+    return cell
+
+
+def _without_secret_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """A part of a frame without the secrets that its index holds, or its rows' names speak of."""
+    secret = [is_secret_name(label) for label in frame.index]
+    if any(secret):
+        frame = frame.astype(object)
+        frame[secret] = REDACTED
+    if any(map(is_secret_name, frame.index.names)):
+        frame = frame.set_axis([REDACTED] * len(frame))
+    return frame
 
 
 def _array_body(values: np.ndarray, room: int) -> str:
@@ -348,14 +366,15 @@ def _brackets(value: object) -> tuple[str, str]:
 
 def _mapping_items(value: object, limit: int, depth: int) -> Iterator[Iterator[str]]:
     for key, item in islice(cast("dict[object, object]", value).items(), limit):
-        yield _labelled(_taken(_pieces(key, depth + 1), _ITEM_TEXT) + ": ", item, depth)
+        yield _labelled(_taken(_pieces(key, depth + 1), _ITEM_TEXT) + ": ", key, item, depth)
 
 
 def _sequence_items(value: object, limit: int, depth: int) -> Iterator[Iterator[str]]:
     names: tuple[str, ...] = getattr(type(value), "_fields", ())
     items = _smallest(value, limit) if issubclass(type(value), _SETS) else value
     for number, item in enumerate(islice(cast("Iterable[object]", items), limit)):
-        yield _labelled(f"{names[number]}=" if number < len(names) else "", item, depth)
+        name = names[number] if number < len(names) else ""
+        yield _labelled(f"{name}=" if name else "", name, item, depth)
 
 
 def _smallest(value: object, limit: int) -> Iterable[object]:
@@ -379,13 +398,16 @@ def _fields(value: object, depth: int) -> Iterator[str]:
     shown = [field.name for field in dataclasses.fields(cast("_Summary", value)) if field.repr]
     for number, field in enumerate(shown):
         yield ", " if number else ""
-        yield from _labelled(f"{field}=", getattr(value, field), depth)
+        yield from _labelled(f"{field}=", field, getattr(value, field), depth)
     yield ")"
 
 
-def _labelled(label: str, value: object, depth: int) -> Iterator[str]:
+def _labelled(label: str, name: object, value: object, depth: int) -> Iterator[str]:
     yield label
-    yield from _pieces(value, depth + 1)
+    if value is not None and is_secret_name(name):
+        yield REDACTED
+    else:
+        yield from _pieces(value, depth + 1)
 
 
 def _has_generated_repr(value: object) -> bool:

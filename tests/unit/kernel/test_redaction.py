@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -9,60 +13,38 @@ from bestchat_kernel.attachment import Attachment
 from bestchat_kernel.prompt import Prompt, compose, prepare, safe
 from bestchat_kernel.redaction import REDACTED, is_secret_name, redacted
 
-# Put together here, so that nobody who looks for keys finds any in this file.
-OPENAI = "sk-" + "proj-abcDEF0123456789abcDEF"
-GITHUB = "ghp" + "_0123456789abcdefABCDEF0123456789abcd"
-AMAZON = "AKIA" + "IOSFODNN7EXAMPLE"
-JWT = "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK\n-----END RSA PRIVATE KEY-----"
+# One table for the kernel and for the panel.
+_SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+_SAMPLES = runpy.run_path(str(_SCRIPTS / "secret_samples.py"))
+OPENAI, GITHUB, HEX = _SAMPLES["OPENAI"], _SAMPLES["GITHUB"], _SAMPLES["HEX"]
 
 
-@pytest.mark.parametrize(
-    ("text", "sent"),
-    [
-        (f"key {OPENAI} end", f"key {REDACTED} end"),
-        (GITHUB, REDACTED),
-        (f"['{AMAZON}', 2]", f"['{REDACTED}', 2]"),
-        (JWT, REDACTED),
-        (f"a\n{PEM}\nb", f"a\n{REDACTED}\nb"),
-        (PEM[:50], REDACTED),
-        ("Authorization: Bearer abcdef0123456789", f"Authorization: Bearer {REDACTED}"),
-        ("postgresql://ada:hunter2@db/x", f"postgresql://ada:{REDACTED}@db/x"),
-        ("redis://:hunter2@cache", f"redis://:{REDACTED}@cache"),
-        ("{'password': 'hunter2', 'n': 1}", f"{{'password': '{REDACTED}', 'n': 1}}"),
-        ('{"api_key": "x y"}', f'{{"api_key": "{REDACTED}"}}'),
-        ("User(name='ada', db_password='x\\'y')", f"User(name='ada', db_password='{REDACTED}')"),
-        ("SECRET_KEY=abcd1234\nDEBUG=1", f"SECRET_KEY={REDACTED}\nDEBUG=1"),
-        ("export HF_TOKEN=abcd1234", f"export HF_TOKEN={REDACTED}"),
-    ],
-)
+@pytest.mark.parametrize(("text", "sent"), _SAMPLES["SECRETS"])
 def test_what_looks_like_a_secret_is_left_out(text: str, sent: str) -> None:
     assert redacted(text) == (sent, 1)
     assert redacted(sent) == (sent, 0)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "max_tokens=500, tokens: ['a', 'b']",
-        "{'token': 'Hello', 'tokens': 'many'}",
-        "the password is asked for: see below",
-        "def login(password: str, token=None):",
-        "https://example.com/a:b?c=d@e",
-        "task-list, risk-taking, sk-learn",
-        "df['secretary'] = 'Ada'",
-        "basic knowledge",
-        "2026-11-26 05:00:00",
-    ],
-)
+@pytest.mark.parametrize("text", _SAMPLES["NO_SECRETS"])
 def test_what_is_none_stays(text: str) -> None:
     assert redacted(text) == (text, 0)
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "DB_PASSWORD", "openai_api_key", "apikey", "auth_token"]
+    "name",
+    [
+        "password",
+        "DB_PASSWORD",
+        "openai_api_key",
+        "apikey",
+        "auth_token",
+        "accessToken",
+        "userPassword",
+        "X-Api-Key",
+        ("login", "password"),
+    ],
 )
-def test_names_of_secrets(name: str) -> None:
+def test_names_of_secrets(name: object) -> None:
     assert is_secret_name(name)
 
 
@@ -112,9 +94,59 @@ def test_files_and_errors_are_looked_through_as_well() -> None:
     assert prompt.notes == ("left out of what is sent: what looks like a secret in `a.env`.",)
 
 
+def attached(value: object, name: str = "value") -> str:
+    return compose(prepared(f"Look at @{name}", {name: value}))
+
+
+def test_a_token_is_left_out_if_it_looks_like_one() -> None:
+    assert HEX not in attached(HEX, "token")
+    assert "understanding" in attached("understanding", "token")
+    tokens = pd.DataFrame({"token": [HEX, "under"], "n": [1, 2]})
+    sent = attached(tokens)
+    assert HEX[:12] not in sent
+    assert "under" in sent
+
+
+@dataclass
+class Login:
+    user: str
+    password: str
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"user": "ada", "password": ["hunter", "hunter2"]},
+        {"user": "ada", "password": {0: "hunter", 1: {"a": "hunter2"}}},
+        [{"user": "ada", "password": b"hunter"}],
+        Login("ada", "hunter"),
+        pd.DataFrame({("login", "user"): ["ada"], ("login", "password"): ["hunter"]}),
+        pd.DataFrame({("password", "first"): ["hunter"], ("user", ""): ["ada"]}),
+        pd.DataFrame({"user": ["ada"]}, index=pd.Index(["hunter"], name="password")),
+        pd.DataFrame({"user": ["ada"], "password": ["hunter"]}).T,
+        pd.DataFrame({"user": ["ada"], "password": ["hunter"]}).set_index(["password", "user"]),
+        pd.Series({"user": "ada", "password": "hunter"}),
+        pd.Series(["hunter"], name="password"),
+    ],
+)
+def test_a_value_is_left_out_by_its_name_wherever_that_stands(value: object) -> None:
+    prompt = prepared("Look at @value", {"value": value})
+    sent = compose(prompt)
+    assert "hunter" not in sent
+    assert REDACTED in sent
+    assert "`@value`" in prompt.notes[0]
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "piece", ["a-", "a.", "eyJ-", "a_", "sk-", "x://a:", "'", "A_", "-----BEGIN PRIVATE KEY-----"]
+    "piece",
+    [
+        *("_", "-", " ", "\n", "=", "a", "0", "'", "{", "\\"),
+        *("a-", "a.", "a_", "A_", " a", "a0", "a=", "sk-", "SG.aaaaaaaaaaaaaaaa", "eyJaaaaaaaa."),
+        *("x://a:", "x://a:a@", "bearer ", "authorization: ", "token", "token: a"),
+        *("password", "password=", "password: ", "password='", "password: ['", "password=a;"),
+        *("-----BEGIN ", "-----BEGIN PRIVATE KEY-----"),
+    ],
 )
 def test_no_text_takes_long(piece: str) -> None:
-    redacted(piece * (100_000 // len(piece)))
+    redacted(piece * (50_000 // len(piece)))
