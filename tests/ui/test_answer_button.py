@@ -67,5 +67,6 @@ def test_a_click_stops_the_answer_and_the_button_is_gone(page: Page, lab: Any) -
     saved = json.loads(path.read_text(encoding="utf-8"))
     kinds = [output["output_type"] for output in saved["cells"][1]["outputs"]]
     assert kinds == ["display_data", "error"]
-    assert "widget" not in json.dumps(saved)
+    assert "widget" not in json.dumps(saved["cells"])
+    assert "ButtonModel" not in json.dumps(saved["metadata"])  # even where widgets are kept
     assert saved["cells"][2]["outputs"] == []  # Run All went no further

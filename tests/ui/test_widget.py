@@ -172,6 +172,8 @@ def test_a_saved_notebook_shows_what_was_said_without_its_kernel(alone: Page, la
             await commands.execute("@jupyter-widgets/jupyterlab-manager:saveWidgetState");
             await commands.execute("docmanager:save");
             await shell.currentWidget.sessionContext.shutdown();
+            // For the tests that come after this one.
+            await commands.execute("@jupyter-widgets/jupyterlab-manager:saveWidgetState");
         }"""
     )
     saved = json.loads(path.read_text(encoding="utf-8"))
