@@ -16,6 +16,7 @@ that the front end learns that it has arrived.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,12 +62,31 @@ class Listening:
                 self._take(kernel.session, *arguments)
 
     def _take(self, session: Any, frames: list[Any]) -> None:  # noqa: ANN401  likewise
-        """Hear a message if it is for us. It is not opened for good: that is done only once."""
-        _, (_, header, _, _, content, *_) = session.feed_identities(frames, copy=False)
-        if session.unpack(header.bytes)["msg_type"] == "comm_msg":
-            said = session.unpack(content.bytes)
-            if hear := self._hear.get(said["comm_id"]):
-                hear(said["data"])
+        """Hear a message if it is for us."""
+        match _opened(session, frames):
+            case {"comm_id": str(comm_id), "data": Mapping() as data}:
+                if hear := self._hear.get(comm_id):
+                    hear(data)
+
+
+def _opened(session: Any, frames: list[Any]) -> Any:  # noqa: ANN401  likewise
+    """What a message says to a comm; nothing if it is of another kind, or not one of Jupyter's.
+
+    It is not opened for good, which the session does only once. So its signature is compared here:
+    a kernel's ports are open to everybody on the machine.
+    """
+    try:
+        _, (signature, *rest) = session.feed_identities(frames, copy=False)
+        header, parent, metadata, content = (frame.bytes for frame in rest[:4])
+        signed = session.sign([header, parent, metadata, content])
+        if session.auth is not None and not hmac.compare_digest(signature.bytes, signed):
+            return None
+        match session.unpack(header):
+            case {"msg_type": "comm_msg"}:
+                return session.unpack(content)
+    except (ValueError, RecursionError):  # too few frames, no JSON, too deep: the kernel reports it
+        pass
+    return None
 
 
 listening = Listening()

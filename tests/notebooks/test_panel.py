@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipykernel
 import pytest
+from jupyter_client.session import Session
 
 if TYPE_CHECKING:
     from tests.notebooks.conftest import Kernel, Ran, StartKernel
@@ -199,6 +200,17 @@ def begin(page: Page, text: str) -> str:
     return str(created["id"])
 
 
+def waits_for_an_answer(kernel: Kernel) -> str:
+    """Let a cell ask, and wait for an answer that does not end; gives the turn."""
+    kernel.run("panel.send('one')")
+    kernel.begin("panel.send('hang on')")
+    until = time.monotonic() + 20
+    while kernel.partial() is None:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return str(uuid.UUID(kernel.turn()["id"]))
+
+
 def test_a_page_asks_and_sees_the_answer_stream(page: Page) -> None:
     conversation = begin(page, "stream please")
     page.until(page.ended)
@@ -225,16 +237,23 @@ def test_a_page_joins_the_conversation_that_a_cell_began(page: Page) -> None:
     (7,) <= ipykernel.version_info[:2] < (7, 4), reason="this ipykernel hears it in a subshell only"
 )
 def test_a_page_is_heard_while_a_cell_asks(page: Page) -> None:
-    page.kernel.run("panel.send('one')")
-    running = page.kernel.begin("panel.send('hang on')")
-    until = time.monotonic() + 20
-    while page.kernel.partial() is None:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    turn = str(uuid.UUID(page.kernel.turn()["id"]))
-    page.call("turns.cancel", turn_id=turn)
+    page.call("turns.cancel", turn_id=waits_for_an_answer(page.kernel))
     page.kernel.until_turns("cancelled", 1)
-    del running
+
+
+@pytest.mark.skipif(
+    (7,) <= ipykernel.version_info[:2] < (7, 4), reason="this ipykernel hears it in a subshell only"
+)
+def test_who_does_not_have_the_key_of_the_kernel_is_not_heard(page: Page) -> None:
+    turn = {"turn_id": waits_for_an_answer(page.kernel)}
+    call = {"door": "call", "key": "a stranger's", "id": "theirs", "name": "turns.cancel"}
+    data = {"method": "custom", "content": {**call, "body": json.dumps(turn)}}
+    content = {"comm_id": page.comm, "data": data}
+    socket = page.kernel.client.shell_channel.socket  # the same, so that it comes before ours
+    Session(key=b"another").send(socket, "comm_msg", content)
+    page.call("turns.cancel", **turn)
+    page.kernel.until_turns("cancelled", 1)
+    assert len(page.answers) == 1
 
 
 def test_a_page_cannot_do_what_a_kernel_cannot(page: Page) -> None:
