@@ -65,12 +65,14 @@ class LocalFiles:
             await obstore.copy_async(store, _key(file_id), _key(to))
 
     async def delete(self, file_id: FileId) -> None:
-        """Remove a file, if it is there."""
-        store = await self._store()
+        """Remove a file, if it is there, and what a process that ended had of it."""
+        store, key = await self._store(), _key(file_id)
         import obstore
 
-        with _errors(), suppress(FileNotFoundError):
-            await obstore.delete_async(store, _key(file_id))
+        with _errors():
+            await asyncio.to_thread(_remove_unfinished, self._folder / key)
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(store, key)
 
     async def _store(self) -> LocalStore:
         if self._opened is None:
@@ -112,6 +114,12 @@ def _open(folder: Path) -> LocalStore:
     # Other users of the machine get no further than this folder.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(folder)
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what came of a file and was not finished: obstore numbers it, and never lists it."""
+    for unfinished in path.parent.glob(f"{path.name}#*"):
+        unfinished.unlink(missing_ok=True)
 
 
 def _key(file_id: FileId) -> str:

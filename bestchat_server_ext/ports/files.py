@@ -66,7 +66,7 @@ class FileStore(Protocol):
         ...
 
     async def delete(self, file_id: FileId) -> None:
-        """Remove a file, if it is there.
+        """Remove a file, if it is there, and what a process that ended had of it.
 
         Raises:
             Unavailable: it cannot be removed.

@@ -50,6 +50,17 @@ class UploadStore(Protocol):
         """
         ...
 
+    async def expect_stalled(
+        self, before: datetime, *, but: Collection[FileId]
+    ) -> tuple[FileId, ...]:
+        """Expect again what was announced before a moment and is still on its way; gives those.
+
+        Args:
+            before: the moment.
+            but: files that are left alone.
+        """
+        ...
+
     async def set_text(self, file_id: FileId, said: FileText) -> None:
         """Keep what a file says; of one that is gone, nothing is kept."""
         ...

@@ -37,6 +37,8 @@ from bestchat_server_ext.ports.uploads import UploadStore
 
 _log = logging.getLogger(__name__)
 
+STALLED = timedelta(hours=1)
+"""How long after its announcement a file may still be coming, unless it comes to this process."""
 UNSENT = timedelta(days=7)
 """How long a file is kept that no message has: as long as a draft may wait in a browser."""
 REMOVED_AT_ONCE = 100
@@ -94,7 +96,11 @@ class Receiving:
             )
         await self._writer.finish()
         kind = file_types.media_type(bytes(self._head), self._upload.name)
-        return await self._service.arrived(self._upload, kind)
+        try:
+            return await self._service.arrived(self._upload, kind)
+        except BaseException:
+            await self._service.discard_orphan(self._upload.id)
+            raise
 
     async def abandon(self) -> None:
         """Forget what has come; it may be sent again."""
@@ -120,6 +126,7 @@ class FileService:
         self._clock = clock
         self._limits = limits
         self._reading: dict[FileId, asyncio.Task[FileText]] = {}
+        self._coming: set[FileId] = set()
 
     async def close(self) -> None:
         """Read no more; what is left is read when somebody wants it."""
@@ -209,6 +216,7 @@ class FileService:
                 field="Content-Length",
             )
         await self._uploads.advance(file_id, "expected", "receiving")
+        self._coming.add(file_id)
         try:
             return Receiving(self, upload, await self._store.begin(file_id))
         except BaseException:
@@ -218,12 +226,22 @@ class FileService:
     async def arrived(self, upload: FileUpload, kind: str) -> FileUpload:
         """A file's bytes are there; begin to read what they say."""
         await self._uploads.advance(upload.id, "receiving", "stored", kind)
+        self._coming.discard(upload.id)
         stored = msgspec.structs.replace(upload, state="stored", media_type=kind)
         self._read(stored)
         return stored
 
+    async def discard_orphan(self, file_id: FileId) -> None:
+        """Remove a file's bytes if it was let go of while they came; raises nothing."""
+        try:
+            if not await self._uploads.find([file_id]):
+                await self._store.delete(file_id)
+        except ChatError as error:
+            _log.warning("BestChat: bytes of %s may be left: %s", file_id, error.info.code)
+
     async def expect_again(self, upload: FileUpload) -> None:
         """A file's bytes have not come whole; raises nothing."""
+        self._coming.discard(upload.id)
         try:
             await self._uploads.advance(upload.id, "receiving", "expected")
         except ChatError as error:
@@ -271,7 +289,9 @@ class FileService:
             copy = msgspec.structs.replace(upload, id=copy_id, conversation_id=into.id)
             try:
                 await self._uploads.add(
-                    msgspec.structs.replace(copy, text="pending", attached=True), into.owner
+                    msgspec.structs.replace(copy, text="pending", attached=True),
+                    into.owner,
+                    quota=self._limits.owner,
                 )
                 await self._store.copy(upload.id, copy_id)
                 if said is not None:
@@ -374,12 +394,15 @@ class FileService:
             await self._uploads.forget(gone)
 
     async def tidy(self) -> None:
-        """Let go of what was never sent, and remove what is gone.
+        """Let go of what was never sent, remove what is gone, and end what came to a dead process.
 
         Raises:
             Unavailable: as in `sweep`.
         """
-        await self._uploads.let_go_unsent(self._clock.now() - UNSENT)
+        now = self._clock.now()
+        for file_id in await self._uploads.expect_stalled(now - STALLED, but=self._coming):
+            await self._store.delete(file_id)
+        await self._uploads.let_go_unsent(now - UNSENT)
         await self.sweep()
 
 

@@ -10,15 +10,16 @@ import msgspec
 import pytest
 
 from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
-from bestchat_server_ext.api import files
+from bestchat_server_ext.api import conversations, files
 from bestchat_server_ext.client.inprocess import LOCAL_CALLER, InProcessClient
 from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.errors import Conflict
 from bestchat_server_ext.core.files import FileUpload
-from bestchat_server_ext.core.ids import ConversationId
+from bestchat_server_ext.core.ids import ConversationId, FileId
 from bestchat_server_ext.core.messages import FilePart, ImagePart, TextPart
 from bestchat_server_ext.core.models import ModelFacts
 from bestchat_server_ext.core.request import ModelRequest
-from bestchat_server_ext.services.files import UNSENT
+from bestchat_server_ext.services.files import STALLED, UNSENT
 from bestchat_server_ext.services.housekeeping import PURGE_SECONDS
 from bestchat_server_ext.services.providers import ProviderEntry
 from bestchat_server_ext.testing.clock import ManualClock
@@ -159,6 +160,80 @@ async def test_what_was_never_sent_goes_after_a_week(
     house.clock.advance(PURGE_SECONDS)
     await files_of.tidy()
     assert names(data_dir) == {sent.id}
+
+
+async def begin_upload(house: Any, here: ConversationId, size: int) -> tuple[FileId, Any]:
+    """Announce a file of some bytes, and begin to send it."""
+    request = files.CreateFile(conversation_id=here, name="big.bin", size=size)
+    upload = await InProcessClient(house.application).call(files.create, request)
+    receiving = await house.application.dispatcher.receive(LOCAL_CALLER, upload.id, None)
+    return upload.id, receiving
+
+
+@pytest.mark.parametrize("size", [3, 900_000])
+@pytest.mark.parametrize("how", ["the file", "the conversation"])
+async def test_what_is_let_go_while_it_comes_leaves_nothing(
+    build: Build, begin: Begin, data_dir: Path, how: str, size: int
+) -> None:
+    house = await build()
+    client = InProcessClient(house.application)
+    talk = await begin(client)
+    upload_id, receiving = await begin_upload(house, talk.id, size)
+    await receiving.write(b"x" * size)
+    if how == "the file":
+        await client.call(files.delete, files.DeleteFile(upload_id))
+    else:
+        request = conversations.DeleteConversation(talk.id, forever=True)
+        await client.call(conversations.delete, request)
+    with pytest.raises(Conflict):
+        await receiving.finish()
+    assert names(data_dir) == set()
+
+
+async def test_what_came_to_a_dead_process_can_be_sent_again(
+    build: Build, begin: Begin, data_dir: Path
+) -> None:
+    dead = await build()
+    talk = await begin(InProcessClient(dead.application))
+    upload_id, lost = await begin_upload(dead, talk.id, 3)
+    other = await build(origin=1)
+    _, going_on = await begin_upload(other, talk.id, 3)
+    left = data_dir / "files" / upload_id[-2:] / f"{upload_id}#1"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"ol")
+    housekeeping = other.application._services.files
+    await housekeeping.tidy()
+    with pytest.raises(Conflict):  # it may still be coming
+        await other.application.dispatcher.receive(LOCAL_CALLER, upload_id, None)
+    other.clock.advance(STALLED.total_seconds() + 1)
+    await housekeeping.tidy()
+    assert names(data_dir) == set()
+    again = await other.application.dispatcher.receive(LOCAL_CALLER, upload_id, None)
+    for receiving in (again, going_on):  # this one was not stalled: it came here
+        await receiving.write(b"new")
+        assert (await receiving.finish()).state == "stored"
+    await lost.abandon()
+
+
+async def test_a_fork_has_no_more_files_than_there_is_room_for(
+    build: Build, begin: Begin, script: Write, data_dir: Path
+) -> None:
+    script("echo", (Echo(),))
+    house = await build()
+    client = InProcessClient(house.application)
+    talk = await begin(client)
+    upload = await attach(house, talk.id, b"\0" * 900_000, "a.bin")
+    await talk.ask("scripted/echo", files=(upload.id,))
+    await talk.until(ev.TurnFinished)
+    request = conversations.ForkConversation(talk.id)
+    forks = [await client.call(conversations.fork, request) for _ in range(12)]
+    assert len(names(data_dir)) == 11  # 9.9 MB of 10
+    without = talk.seen_by(client)
+    without.id = forks[-1].id
+    await without.ask("scripted/echo", "And now?")
+    await without.until(ev.TurnFinished)
+    listed = await client.call(files.list_, files.ListFiles(without.id))
+    assert listed.files == ()
 
 
 def names(data_dir: Path) -> set[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bestchat_server_ext.ports.files import FileStore
 from bestchat_server_ext.testing.port_suites.files import FilesSuite, joined, keep
 
 ID = FileId("01900000-0000-7000-8000-000000000001")
+OTHER = FileId("01900000-0000-7000-8000-000000000101")
 
 
 class TestLocalFiles(FilesSuite):
@@ -41,6 +44,24 @@ async def test_nothing_stays_of_what_was_abandoned(tmp_path: Path, megabytes: in
     assert bool(found(tmp_path)) == bool(megabytes)
     await writer.abandon()
     assert found(tmp_path) == []
+
+
+async def test_what_a_dead_process_left_goes_with_its_file(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, os, sys; from pathlib import Path\n"
+        "from bestchat_server_ext.adapters.files_obstore import LocalFiles\n"
+        "async def main():\n"
+        "    writer = await LocalFiles(Path(sys.argv[1])).begin(sys.argv[2])\n"
+        "    for _ in range(12): await writer.write(b'x' * 1_000_000)\n"
+        "    os._exit(9)\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, tmp_path, ID)
+    assert await process.wait() == 9
+    assert found(tmp_path) == [f"{ID}#1"]
+    await keep(LocalFiles(tmp_path), OTHER, b"stays")
+    await LocalFiles(tmp_path).delete(ID)
+    assert found(tmp_path) == [OTHER]
 
 
 async def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:

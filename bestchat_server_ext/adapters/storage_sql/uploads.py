@@ -54,6 +54,12 @@ class SqlUploadStore:
         """Say how far a file's bytes have come; see the port."""
         await self._connections.write(_advance, file_id, before, after, media_type)
 
+    async def expect_stalled(
+        self, before: datetime, *, but: Collection[FileId]
+    ) -> tuple[FileId, ...]:
+        """Expect again what has been on its way for long; see the port."""
+        return await self._connections.write(_expect_stalled, before, but)
+
     async def set_text(self, file_id: FileId, said: FileText) -> None:
         """Keep what a file says; of one that is gone, nothing is kept."""
         await self._connections.write(_set_text, file_id, said)
@@ -127,6 +133,16 @@ def _advance(
             "This file is on its way already, or it is there.",
             hint="Ask for it with files.get, or announce another one.",
         )
+
+
+def _expect_stalled(
+    connection: Connection, before: datetime, but: Collection[FileId]
+) -> tuple[FileId, ...]:
+    stalled = update(file_uploads).where(
+        _FILES.state == "receiving", _FILES.created_at < before, _FILES.id.not_in(but), _THERE
+    )
+    found = connection.execute(stalled.values(state="expected").returning(_FILES.id))
+    return tuple(FileId(file_id) for file_id in found.scalars())
 
 
 def _set_text(connection: Connection, file_id: FileId, said: FileText) -> None:

@@ -95,6 +95,26 @@ class UploadsSuite:
         with pytest.raises(Conflict):
             await uploads.advance(FileId(_clock.new_id()), "expected", "receiving")
 
+    async def test_what_stalls_is_expected_again(
+        self, uploads: UploadStore, storage: Storage
+    ) -> None:
+        """If it was announced long ago; whoever still gets one says so."""
+        scene = await _conversation(storage)
+        later = START + timedelta(seconds=1)
+        stalled, coming, stored, gone = [_upload(scene) for _ in range(4)]
+        fresh = _upload(scene, created_at=later)
+        for upload in (stalled, coming, stored, gone, fresh):
+            await uploads.add(upload, ADA)
+            await uploads.advance(upload.id, "expected", "receiving")
+        await uploads.advance(stored.id, "receiving", "stored")
+        await uploads.let_go(gone.id)
+        assert await uploads.expect_stalled(later, but={coming.id}) == (stalled.id,)
+        states = {upload.id: upload.state for upload in await uploads.of(scene.id)}
+        assert states.pop(stalled.id) == "expected"
+        assert states.pop(stored.id) == "stored"
+        assert states == {coming.id: "receiving", fresh.id: "receiving"}
+        assert await uploads.expect_stalled(later, but=()) == (coming.id,)
+
     async def test_text_is_kept(self, uploads: UploadStore, storage: Storage) -> None:
         """Also of what says nothing; not of what is gone."""
         scene = await _conversation(storage)
