@@ -10,6 +10,7 @@
     options     the options on a magic's line
     prompt      what is sent: mentions and {{ expressions }}
     mentions    @name, @In[3], @Out[3], @error, @file:path
+    inventory   what the panel asks: which variables there are, what one is like
     attachment  what goes along with a prompt
     redaction   without secrets
     summary     a value in few words

@@ -72,3 +72,68 @@ export const IContextSources = new Token<IContextSources>(
   "bestchat:IContextSources",
   "Who knows what the user looks at.",
 );
+
+/** One thing that can be mentioned. */
+export interface MentionOption {
+  /** What stands behind the `@`. */
+  readonly name: string;
+  /** What it is, in a few words. */
+  readonly detail: string;
+  /** Whether more is to be written behind it, as behind a folder. */
+  readonly open?: boolean;
+}
+
+/** What there is to choose from, and perhaps why that is not all. */
+export interface MentionOptions {
+  readonly options: readonly MentionOption[];
+  readonly note?: string;
+}
+
+/** What comes of a mention: something that goes along, or why nothing does. */
+export type Mentioned =
+  | { readonly attachment: Attachment }
+  | { readonly why: string; readonly busy?: boolean };
+
+/** Somebody who knows things of one kind that can be mentioned with `@`. */
+export interface MentionSource {
+  /** Whether a name is of its kind, whether or not there is such a thing. */
+  knows(name: string): boolean;
+  /** What there is whose name begins so. Comes back within two seconds. */
+  complete(begun: string): Promise<MentionOptions>;
+  /** What a name stands for right now. Comes back within two seconds. */
+  resolve(name: string): Promise<Mentioned>;
+}
+
+/** Sources of mentions; the first that knows a name is asked for it. */
+export interface IMentionSources {
+  readonly sources: readonly MentionSource[];
+  add(source: MentionSource): void;
+}
+
+export const IMentionSources = new Token<IMentionSources>(
+  "bestchat:IMentionSources",
+  "What can be mentioned in a message.",
+);
+
+/** Something that is done when `/name` is written in place of a message. */
+export interface SlashCommand {
+  readonly name: string;
+  readonly detail: string;
+  /** What may follow the name, where something may. */
+  readonly argument?: string;
+  /** Whether it can be done right now. */
+  enabled?(): boolean;
+  /** What may follow the name and begins so. */
+  complete?(begun: string): readonly { readonly name: string; readonly detail: string }[];
+  run(argument: string): void | Promise<void>;
+}
+
+export interface ISlashCommands {
+  readonly commands: readonly SlashCommand[];
+  add(command: SlashCommand): void;
+}
+
+export const ISlashCommands = new Token<ISlashCommands>(
+  "bestchat:ISlashCommands",
+  "What can be done by writing a slash and a name.",
+);

@@ -188,7 +188,8 @@ class Panel:
 
     @property
     def composer(self) -> Locator:
-        return self.root.get_by_role("textbox", name="Message")
+        # Its role changes while something can be completed.
+        return self.root.get_by_label("Message", exact=True)
 
     @property
     def questions(self) -> Locator:

@@ -10,17 +10,25 @@ import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
 import { Client } from "../api/client.js";
 import { FileTransfer } from "../api/files.js";
+import { FileMentions } from "../context/files.js";
 import { compose } from "../conversation/attachments.js";
 import { Catalog } from "../conversation/catalog.js";
 import { ConversationManager } from "../conversation/manager.js";
 import { BrowserMemory } from "../conversation/memory.js";
 import { NO_PREFERENCES } from "../conversation/preferences.js";
 import { Uploads } from "../conversation/uploads.js";
-import { IBestChat, ICodeActions, IContextSources } from "../tokens.js";
+import {
+  IBestChat,
+  ICodeActions,
+  IContextSources,
+  IMentionSources,
+  ISlashCommands,
+} from "../tokens.js";
 import { chatIcon } from "../ui/icons.js";
 import { ModelOutputSanitizer } from "../ui/markdown/sanitizer.js";
 import { PanelWidget } from "../ui/PanelWidget.js";
 import { DOMAIN, Commands } from "./names.js";
+import { panelCommands } from "./panelCommands.js";
 import { LabPreferences } from "./preferences.js";
 
 export const chat: JupyterFrontEndPlugin<IBestChat> = {
@@ -28,8 +36,11 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
   description: "The chat panel.",
   autoStart: true,
   provides: IBestChat,
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- the type is; the token is not
-  requires: [IRenderMimeRegistry, IEditorLanguageRegistry, ISanitizer, ICodeActions, IContextSources],
+  requires: [
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the type is; the token is not
+    ...[IRenderMimeRegistry, IEditorLanguageRegistry, ISanitizer],
+    ...[ICodeActions, IContextSources, IMentionSources, ISlashCommands],
+  ],
   optional: [ITranslator, ICommandPalette, ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
@@ -38,6 +49,8 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
     sanitizer: IRenderMime.ISanitizer,
     codeActions: ICodeActions,
     contextSources: IContextSources,
+    mentionSources: IMentionSources,
+    slashCommands: ISlashCommands,
     translator: ITranslator | null,
     palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null,
@@ -50,9 +63,14 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
     const files = new FileTransfer(connection);
     const preferences = settings === null ? NO_PREFERENCES : new LabPreferences(settings);
     const manager = new ConversationManager(client, connection, memory, preferences);
+    const catalog = new Catalog(client);
+    mentionSources.add(new FileMentions(app.serviceManager.contents, trans));
+    panelCommands(manager, catalog, slashCommands, trans).forEach((command) => {
+      slashCommands.add(command);
+    });
     const panel = new PanelWidget({
       manager,
-      catalog: new Catalog(client),
+      catalog,
       memory,
       files,
       uploads: new Uploads(client, files, memory),
@@ -61,6 +79,8 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
       languages,
       codeActions,
       contextSources,
+      mentionSources,
+      slashCommands,
       trans,
       tour: () => void app.commands.execute(Commands.tour),
     });

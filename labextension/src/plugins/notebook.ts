@@ -7,8 +7,16 @@ import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab
 import { addBelowIcon } from "@jupyterlab/ui-components";
 
 import { cellWithError } from "../context/cells.js";
+import { NotebookMentions } from "../context/mentions.js";
 import { NotebookContext } from "../context/notebook.js";
-import { IBestChat, ICodeActions, IContextSources } from "../tokens.js";
+import { KernelVariables } from "../context/variables.js";
+import {
+  IBestChat,
+  ICodeActions,
+  IContextSources,
+  IMentionSources,
+  ISlashCommands,
+} from "../tokens.js";
 import { DiffView } from "../ui/DiffView.js";
 import { chatIcon, insertIcon, replaceIcon } from "../ui/icons.js";
 import { CellCommands, DOMAIN } from "./names.js";
@@ -17,7 +25,10 @@ export const notebook: JupyterFrontEndPlugin<void> = {
   id: "bestchat:notebook",
   description: "What one looks at in a notebook, and what can be asked about a cell.",
   autoStart: true,
-  requires: [IBestChat, INotebookTracker, ICodeActions, IContextSources],
+  requires: [
+    ...[IBestChat, INotebookTracker],
+    ...[ICodeActions, IContextSources, IMentionSources, ISlashCommands],
+  ],
   optional: [ITranslator, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
@@ -25,13 +36,18 @@ export const notebook: JupyterFrontEndPlugin<void> = {
     tracker: INotebookTracker,
     codeActions: ICodeActions,
     contextSources: IContextSources,
+    mentionSources: IMentionSources,
+    slashCommands: ISlashCommands,
     translator: ITranslator | null,
     palette: ICommandPalette | null,
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     contextSources.add(new NotebookContext(tracker));
+    mentionSources.add(new NotebookMentions(tracker, trans));
+    mentionSources.add(new KernelVariables(tracker, trans));
     addCodeActions(codeActions, tracker, trans);
     addCommands(app, chat, tracker, trans);
+    addSlashCommands(app, slashCommands, tracker, trans);
     for (const command of Object.values(CellCommands)) {
       palette?.addItem({ command, category: trans.__("BestChat") });
     }
@@ -92,6 +108,31 @@ async function replaceCell(
   });
   if (button.accept) {
     model.setSource(code);
+  }
+}
+
+/** What can be asked about the active cell, by writing it. */
+function addSlashCommands(
+  { commands }: JupyterFrontEnd,
+  slashCommands: ISlashCommands,
+  tracker: INotebookTracker,
+  trans: TranslationBundle,
+): void {
+  const about = {
+    fix: trans.__("why the cell does not work, and how it would"),
+    explain: trans.__("what the cell does"),
+    document: trans.__("the cell with docstrings and comments"),
+    test: trans.__("tests for what the cell defines"),
+  };
+  for (const [name, detail] of Object.entries(about)) {
+    slashCommands.add({
+      name,
+      detail,
+      enabled: () => tracker.activeCell !== null,
+      run: async () => {
+        await commands.execute(CellCommands[name as keyof typeof about]);
+      },
+    });
   }
 }
 

@@ -2,22 +2,27 @@
 
 import { useEffect, useRef, useState } from "react";
 
-import { compose } from "../conversation/attachments.js";
+import { compose, type Attachment } from "../conversation/attachments.js";
 import type { ConversationModel } from "../conversation/model.js";
 import { activeTurn, type Turn } from "../conversation/state.js";
 import { AttachButton } from "./AttachButton.js";
+import { CompletionList, optionId } from "./CompletionList.js";
 import { ContextChips } from "./ContextChips.js";
 import { GrowingTextarea } from "./GrowingTextarea.js";
 import { IconButton } from "./IconButton.js";
 import { sendIcon, stopIcon } from "./icons.js";
+import { MentionChips } from "./MentionChips.js";
 import { ModelPicker } from "./ModelPicker.js";
 import { useServices } from "./services.js";
 import { UploadChips } from "./UploadChips.js";
+import { useCompletion } from "./useCompletion.js";
 import { useContextItems } from "./useContextItems.js";
 import { useDraftText } from "./useDraftText.js";
 import { useFileDrop } from "./useFileDrop.js";
+import { useMentions } from "./useMentions.js";
 import { usePromptHistory } from "./usePromptHistory.js";
 import { useView, type Viewed } from "./useSignal.js";
+import { useSlashCommand } from "./useSlashCommand.js";
 import { useUploads } from "./useUploads.js";
 
 /** Shows texts that come from elsewhere, such as a cell's button. */
@@ -39,6 +44,10 @@ export function Composer({ model, inbox }: Props) {
   const context = useContextItems();
   const files = useUploads(model);
   const drop = useFileDrop(files.add);
+  const runCommand = useSlashCommand();
+  const completion = useCompletion(area, setText, (whole) => void send(whole));
+  const unfinished = completion.writing?.kind === "mention" ? completion.writing.begun : null;
+  const mentions = useMentions(text, unfinished);
 
   const arrived = useView(inbox);
   useEffect(() => {
@@ -49,15 +58,21 @@ export function Composer({ model, inbox }: Props) {
     area.current?.focus();
   }, [arrived, inbox, setText]);
 
-  const send = async (): Promise<void> => {
-    const written = text.trim();
+  const send = async (whole = text): Promise<void> => {
+    completion.close();
+    if (runCommand(whole)) {
+      setText("");
+      return;
+    }
+    const written = whole.trim();
     const said = written === "" && files.uploads.length > 0 ? trans.__("Look at this.") : written;
     if (said === "") {
       return;
     }
     setText("");
     area.current?.focus();
-    const along = context.attachments();
+    const looked = context.attachments();
+    const along = distinct([...looked, ...(await mentions.attachments(said))]);
     if (await files.sendWith((ids) => manager.send(compose(said, along), ids))) {
       history.add(said);
     } else if (area.current?.value === "") {
@@ -66,6 +81,9 @@ export function Composer({ model, inbox }: Props) {
   };
 
   const key = (pressed: string, element: HTMLTextAreaElement): boolean => {
+    if (completion.key(pressed)) {
+      return true;
+    }
     const edge = element.selectionStart === 0 && element.selectionEnd === 0;
     const older = pressed === "ArrowUp" && edge;
     const newer = pressed === "ArrowDown" && history.walking;
@@ -88,16 +106,31 @@ export function Composer({ model, inbox }: Props) {
         goesAlong={context.goesAlong}
         onToggle={context.toggle}
       />
+      <MentionChips mentions={mentions.mentions} />
       <UploadChips uploads={files.uploads} onRemove={files.remove} />
+      {completion.offered !== null && (
+        <CompletionList
+          id={completion.listId}
+          offered={completion.offered}
+          active={completion.active}
+          onChoose={completion.choose}
+        />
+      )}
       <GrowingTextarea
         ref={area}
         label={trans.__("Message")}
-        placeholder={trans.__("Ask anything. Shift+Enter for a new line")}
+        placeholder={trans.__("Ask anything. @ mentions, / commands")}
         value={text}
-        onChange={(value) => {
+        listId={completion.offered === null ? undefined : completion.listId}
+        activeOptionId={
+          completion.offered === null ? undefined : optionId(completion.listId, completion.active)
+        }
+        onChange={(value, caret) => {
           history.leave();
           setText(value);
+          completion.typed(value, caret);
         }}
+        onBlur={completion.close}
         onEnter={() => void send()}
         onKey={key}
         onPaste={(event) => {
@@ -135,6 +168,11 @@ export function Composer({ model, inbox }: Props) {
       </div>
     </div>
   );
+}
+
+/** Each thing once, however often it is meant. */
+function distinct(attachments: readonly Attachment[]): Attachment[] {
+  return [...new Map(attachments.map((each) => [`${each.kind} ${each.name}`, each])).values()];
 }
 
 /** The turn that keeps the open conversation busy. */

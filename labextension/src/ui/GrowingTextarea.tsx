@@ -12,6 +12,7 @@ interface Props {
   onEscape?: () => void;
   /** Any other key; true says that it was used. */
   onKey?: (key: string, area: HTMLTextAreaElement) => boolean;
+  onBlur?: () => void;
   onPaste?: (event: ClipboardEvent<HTMLTextAreaElement>) => void;
   /** Id of the list that completes what is typed, while it is open. */
   listId?: string | undefined;
@@ -48,6 +49,7 @@ export const GrowingTextarea = forwardRef<HTMLTextAreaElement, Props>(
         aria-controls={props.listId}
         aria-activedescendant={props.activeOptionId}
         aria-autocomplete={props.listId === undefined ? undefined : "list"}
+        onBlur={props.onBlur}
         onPaste={props.onPaste}
         onChange={(event) => {
           props.onChange(event.target.value, event.target.selectionStart);

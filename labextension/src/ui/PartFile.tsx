@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { FileTransfer } from "../api/files.js";
 import type { FilePart } from "../conversation/manager.js";
 import { fileIcon } from "./icons.js";
+import { save } from "./save.js";
 import { useServices } from "./services.js";
 import { sizeOf } from "./sizes.js";
 import { useFileAddress } from "./useFileAddress.js";
@@ -48,17 +49,4 @@ export function PartFile({ part }: { part: FilePart }) {
       )}
     </div>
   );
-}
-
-/** Let the browser save something under a name. */
-function save(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  // The browser reads it after the click; by then it has begun.
-  setTimeout(() => {
-    URL.revokeObjectURL(address);
-  }, 10_000);
 }

@@ -10,7 +10,12 @@ import type { FileTransfer } from "../api/files.js";
 import type { ConversationManager } from "../conversation/manager.js";
 import type { Memory } from "../conversation/memory.js";
 import type { Uploads } from "../conversation/uploads.js";
-import type { ICodeActions, IContextSources } from "../tokens.js";
+import type {
+  ICodeActions,
+  IContextSources,
+  IMentionSources,
+  ISlashCommands,
+} from "../tokens.js";
 
 export interface Services {
   readonly manager: ConversationManager;
@@ -25,6 +30,8 @@ export interface Services {
   readonly languages: IEditorLanguageRegistry;
   readonly codeActions: ICodeActions;
   readonly contextSources: IContextSources;
+  readonly mentionSources: IMentionSources;
+  readonly slashCommands: ISlashCommands;
   readonly trans: TranslationBundle;
   /** Opens a notebook that shows the chat there; none where there are no notebooks. */
   readonly tour?: () => void;

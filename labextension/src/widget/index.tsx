@@ -96,6 +96,8 @@ function servicesOf(
     languages: { findBest: () => null },
     codeActions: { actions: [], add: () => undefined },
     contextSources: { sources: [], add: () => undefined },
+    mentionSources: { sources: [], add: () => undefined },
+    slashCommands: { commands: [], add: () => undefined },
     trans: { __: filled },
   };
   return needed as Services; // as much of each as the components here use

@@ -1,0 +1,85 @@
+import { useCallback, useEffect, useMemo, useState } from "react";
+
+import type { Attachment } from "../conversation/attachments.js";
+import { mentionsIn } from "../conversation/mentions.js";
+import type { IMentionSources, Mentioned } from "../tokens.js";
+import { useServices } from "./services.js";
+
+/** Milliseconds in which nobody types before a name is looked up. */
+const PAUSE = 350;
+
+export interface Mention {
+  readonly name: string;
+  /** What comes of it; none as long as that is not known. */
+  readonly mentioned: Mentioned | null;
+}
+
+interface Mentions {
+  readonly mentions: readonly Mention[];
+  /** What goes along with a text, as it is right now. */
+  attachments: (text: string) => Promise<Attachment[]>;
+}
+
+/** What is mentioned in a text; `unfinished` is a name that is still being written. */
+export function useMentions(text: string, unfinished: string | null): Mentions {
+  const { mentionSources, trans } = useServices();
+  const [known, setKnown] = useState<ReadonlyMap<string, Mentioned>>(new Map());
+  const names = useMemo(
+    () => mentionsIn(text).filter((name) => name !== unfinished).join("\n"),
+    [text, unfinished],
+  );
+
+  useEffect(() => {
+    if (names === "") {
+      setKnown((before) => (before.size === 0 ? before : new Map()));
+      return undefined;
+    }
+    let gone = false;
+    const look = async (name: string): Promise<void> => {
+      const mentioned = await resolve(mentionSources, name);
+      if (!gone) {
+        setKnown((before) => new Map(before).set(name, mentioned));
+      }
+    };
+    const timer = setTimeout(() => {
+      names.split("\n").forEach((name) => void look(name));
+    }, PAUSE);
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [names, mentionSources]);
+
+  const attachments = useCallback(
+    async (said: string): Promise<Attachment[]> => {
+      const found = await Promise.all(
+        mentionsIn(said).map(async (name) => ({ name, ...(await resolve(mentionSources, name)) })),
+      );
+      return found.flatMap((mention) => {
+        if ("attachment" in mention) {
+          return [mention.attachment];
+        }
+        // Who answers has to know that there is a value which it did not get.
+        const content = trans.__("The notebook's kernel was busy: the value is not known.");
+        return mention.busy === true ? [{ kind: "variable", name: mention.name, content }] : [];
+      });
+    },
+    [mentionSources, trans],
+  );
+
+  return useMemo(
+    () => ({
+      mentions: names
+        .split("\n")
+        .filter(Boolean)
+        .map((name) => ({ name, mentioned: known.get(name) ?? null })),
+      attachments,
+    }),
+    [names, known, attachments],
+  );
+}
+
+async function resolve({ sources }: IMentionSources, name: string): Promise<Mentioned> {
+  const source = sources.find((each) => each.knows(name));
+  return source === undefined ? { why: "?" } : source.resolve(name);
+}

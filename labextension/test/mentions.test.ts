@@ -1,0 +1,78 @@
+/** What is mentioned in a text, and what is being written. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { commandIn, mentionsIn, triggerAt, written } from "../src/conversation/mentions.js";
+
+const MENTIONED: [text: string, names: string[]][] = [
+  ["What is in @df?", ["df"]],
+  ["@df and @größe, @df again.", ["df", "größe"]],
+  ["Compare @cell:3, @cell:12.", ["cell:3", "cell:12"]],
+  ["Read @file:data/sales.csv.", ["file:data/sales.csv"]],
+  ['Read @file:"my data/a b.csv" now', ["file:my data/a b.csv"]],
+  ["mail me@home.example, or a@b", []],
+  ["use @app.route and @cache(1)", []],
+  ["ends with @df.", ["df"]],
+  ["code `@x` and ``a ` @y`` only @z", ["z"]],
+  ["```py\n@dataclass\nclass A:\n    x = df.query('a > @x')\n```\nand @df", ["df"]],
+  ["~~~\n@inside\n", []],
+  ["@dataclass\nclass A: pass", []],
+  ["@first\n@second\ndef f(): pass", []],
+  ['df.query("a > @x") of @df', ["x", "df"]],
+  ["@ alone, @1 and @@df", []],
+  ["- @item\n> @quote", ["item", "quote"]],
+];
+
+for (const [text, names] of MENTIONED) {
+  test(`mentioned in ${JSON.stringify(text)}`, () => {
+    assert.deepEqual(mentionsIn(text), names);
+  });
+}
+
+test("no text takes long to be read", () => {
+  for (const piece of ["@", "`", "@a", "``` ", "\n@a", '@file:"', "~~~\n", "@x\n"]) {
+    const begun = performance.now();
+    mentionsIn(piece.repeat(50_000 / piece.length));
+    const took = performance.now() - begun;
+    assert.ok(took < 2000, `${JSON.stringify(piece)} took ${String(took)} ms`);
+  }
+});
+
+function begun(text: string): [string, string] | null {
+  const caret = text.indexOf("|");
+  const found = triggerAt(text.replace("|", ""), caret === -1 ? text.length : caret);
+  return found === null ? null : [found.kind, found.begun];
+}
+
+test("what is being written is completed, and nothing else", () => {
+  assert.deepEqual(begun("/"), ["command", ""]);
+  assert.deepEqual(begun("/he"), ["command", "he"]);
+  assert.deepEqual(begun("/he|x"), null);
+  assert.deepEqual(begun("/model gpt-5 m"), ["argument", "gpt-5 m"]);
+  assert.deepEqual(begun("see /usr"), null);
+  assert.deepEqual(begun("@"), ["mention", ""]);
+  assert.deepEqual(begun("what is @d|f?"), ["mention", "d"]);
+  assert.deepEqual(begun("read @file:data/s"), ["mention", "file:data/s"]);
+  assert.deepEqual(begun('read @file:"my data/s'), ["mention", "file:my data/s"]);
+  assert.deepEqual(begun("me@home"), null);
+  assert.deepEqual(begun("`@x"), null);
+  assert.deepEqual(begun("```\n@x"), null);
+  assert.deepEqual(begun("done @df "), null);
+});
+
+test("what is chosen is written so that it is read again as it was meant", () => {
+  for (const name of ["df", "cell:3", "file:a.csv", "file:my data/a b.csv"]) {
+    assert.deepEqual(mentionsIn(written(name)), [name]);
+  }
+  assert.equal(written("file:data/", true), "@file:data/");
+  assert.deepEqual(begun(written("file:my data/", true)), ["mention", "file:my data/"]);
+});
+
+test("a command is one line that begins with its name", () => {
+  assert.deepEqual(commandIn("/model openai/gpt-5 "), { name: "model", argument: "openai/gpt-5" });
+  assert.deepEqual(commandIn(" /new"), { name: "new", argument: "" });
+  for (const text of ["/usr/bin/env?", "what is /new", "/new\nthen", "/", "//", "/3"]) {
+    assert.equal(commandIn(text), null, text);
+  }
+});

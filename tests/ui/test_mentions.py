@@ -1,0 +1,208 @@
+"""What is written into a message with @ and /: completed, shown, sent along, and done."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from bestchat_server_ext.testing.script import Echo, Say, Wait
+
+NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+SOURCES = ("sales = {'north': 1200, 'south': 800}", "missing_name", "import time; time.sleep(8)")
+
+
+@pytest.fixture
+def beside(panel: Any, lab: Any) -> Any:
+    """The panel beside a notebook that has a variable, and an error."""
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "source": source,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, source in enumerate(SOURCES)
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    folder = Path(lab.notebooks)
+    (folder / "mentions.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (folder / "my data").mkdir(exist_ok=True)
+    (folder / "my data" / "picture.bin").write_bytes(bytes(range(256)))
+    (folder / "my data" / "rates.csv").write_text("from,to\nEUR,1.08\n", encoding="utf-8")
+    panel.open(lab.page("lab/tree/mentions.ipynb"))
+    panel.wait_for_kernel()
+    for number in range(2):
+        run(panel, number)
+    return panel
+
+
+def cell(panel: Any, number: int) -> Locator:
+    found: Locator = panel.page.locator(f"{NOTEBOOK} .jp-Cell").nth(number)
+    return found
+
+
+def run(panel: Any, number: int) -> None:
+    """Run a cell; what does not take its time has run then."""
+    cell(panel, number).locator(".cm-content").click()
+    panel.page.keyboard.press("Control+Enter")
+    prompt = cell(panel, number).locator(".jp-InputPrompt")
+    expect(prompt).to_have_text(
+        re.compile(r"\[\*\]:" if "sleep" in SOURCES[number] else r"\[\d+\]:")
+    )
+
+
+def options(panel: Any) -> Locator:
+    found: Locator = panel.root.get_by_role("listbox").get_by_role("option")
+    return found
+
+
+def mentioned(panel: Any) -> Locator:
+    found: Locator = panel.root.get_by_role("list", name="Mentioned").get_by_role("listitem")
+    return found
+
+
+def test_a_variable_is_completed_shown_and_sent_in_few_words(beside: Any, tmp_path: Path) -> None:
+    beside.composer.press_sequentially("What is in @sa")
+    expect(options(beside)).to_have_text(["@salesdict"])
+    field = beside.root.get_by_role("combobox", name="Message")
+    expect(field).to_have_attribute("aria-expanded", "true")
+    active = field.get_attribute("aria-activedescendant")
+    assert options(beside).first.get_attribute("id") == active
+    beside.page.screenshot(path=tmp_path / "options.png")
+    field.press("Tab")
+    expect(beside.composer).to_have_value("What is in @sales ")
+    expect(mentioned(beside)).to_have_text([re.compile("✓ @sales variable")])
+    beside.page.screenshot(path=tmp_path / "mentioned.png")
+    beside.composer.press("Enter")
+    expect(beside.ends()).to_contain_text("Attached variable sales")
+    expect(beside.ends()).to_contain_text("1200")
+    expect(beside.questions.last).to_contain_text("What is in @sales")
+    expect(mentioned(beside)).to_have_count(0)
+
+
+def test_a_file_is_found_folder_by_folder(beside: Any) -> None:
+    beside.composer.press_sequentially("Read @file:my")
+    expect(options(beside)).to_have_text(["@file:my data/folder"])
+    beside.composer.press("Enter")
+    expect(options(beside)).to_have_count(2)
+    beside.composer.press("ArrowDown")
+    expect(options(beside).nth(1)).to_have_attribute("aria-selected", "true")
+    expect(options(beside).nth(1)).to_contain_text("rates.csv")
+    beside.composer.press("Enter")
+    expect(beside.composer).to_have_value('Read @file:"my data/rates.csv" ')
+    expect(mentioned(beside)).to_have_text([re.compile("✓ .*rates.csv file")])
+    beside.composer.press("Enter")
+    expect(beside.ends()).to_contain_text("EUR,1.08")
+
+
+def test_parts_of_the_notebook_go_along(beside: Any) -> None:
+    cell(beside, 1).locator(".cm-content").click()
+    beside.composer.fill("Why @error in @cell:2?")
+    expect(mentioned(beside)).to_have_count(2)
+    expect(mentioned(beside).first).to_have_attribute("data-state", "found")
+    beside.composer.press("Enter")
+    expect(beside.ends()).to_contain_text("NameError")
+    expect(beside.ends()).to_contain_text("Attached cell 2")
+
+
+def test_what_is_not_there_says_so_and_stays_text(beside: Any) -> None:
+    beside.composer.fill('@salez, @file:nothing.csv, @file:"my data/picture.bin" and @cell:99?')
+    expect(mentioned(beside)).to_have_text(
+        [
+            "@salez: The notebook has no such variable. Near: @sales",
+            "@file:nothing.csv: There is no such file in the server's folder.",
+            "@file:my data/picture.bin: It is no text: attach it with the clip.",
+            "@cell:99: There is none in this notebook.",
+        ]
+    )
+    beside.composer.press("Enter")
+    expect(beside.ends()).to_contain_text("@salez")
+    expect(beside.ends()).not_to_contain_text("Attached")
+
+
+def test_a_busy_kernel_is_waited_for_and_not_for_long(beside: Any) -> None:
+    run(beside, 2)
+    beside.composer.fill("What is in @sales?")
+    expect(mentioned(beside)).to_have_text(["@sales: kernel busy"], timeout=5000)
+    beside.composer.press("Enter")
+    expect(beside.questions).to_have_count(1, timeout=5000)
+    expect(beside.ends()).to_contain_text("The notebook's kernel was busy")
+
+
+def test_nothing_is_left_in_the_kernel(beside: Any) -> None:
+    beside.composer.fill("@sales ")
+    expect(mentioned(beside).first).to_have_attribute("data-state", "found")
+    cell(beside, 0).locator(".cm-content").click()
+    beside.page.keyboard.press("Control+a")
+    beside.page.keyboard.type("print('bestchat_kernel' in dir(), 'inventory' in str(In[:-1]))")
+    beside.page.keyboard.press("Control+Enter")
+    expect(cell(beside, 0).locator(".jp-OutputArea-output")).to_contain_text("False False")
+
+
+def test_commands_are_listed_and_done(panel: Any, lab: Any) -> None:
+    panel.composer.press_sequentially("/")
+    expect(options(panel).first).to_contain_text("/help")
+    panel.composer.press("Escape")
+    expect(options(panel)).to_have_count(0)
+    expect(panel.composer).to_have_value("/")
+
+    other = lab.script("spoken-to", (Echo("Other: "),))
+    panel.composer.fill("")
+    panel.composer.press_sequentially("/mo")
+    panel.composer.press("Enter")
+    expect(panel.composer).to_have_value("/model ")
+    panel.composer.fill(f"/model {other}")
+    panel.composer.press("Enter")
+    expect(panel.composer).to_have_value("")
+    panel.ask("Hello.")
+    expect(panel.ends()).to_contain_text("Other: Hello.")
+
+    panel.composer.fill("/rename Of spoken things")
+    panel.composer.press("Enter")
+    expect(panel.root.locator(".jp-BestChat-header h2")).to_have_text("Of spoken things")
+    with panel.page.expect_download() as download:
+        panel.composer.fill("/export json")
+        panel.composer.press("Enter")
+    assert download.value.suggested_filename == "Of-spoken-things.json"
+    assert b"Other: Hello." in Path(download.value.path()).read_bytes()
+
+    panel.composer.press_sequentially("/ne")
+    panel.composer.press("Enter")
+    expect(panel.questions).to_have_count(0)
+    expect(panel.composer).to_have_value("")
+
+
+def test_help_says_what_can_be_written(panel: Any, tmp_path: Path) -> None:
+    panel.composer.fill("/help")
+    panel.composer.press("Enter")
+    dialog = panel.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("/export")
+    expect(dialog).to_contain_text("@file:path")
+    panel.page.screenshot(path=tmp_path / "help.png")
+    dialog.get_by_role("button", name="Close").click()
+
+
+def test_fix_is_asked_about_the_cell(beside: Any) -> None:
+    cell(beside, 1).locator(".cm-content").click()
+    beside.composer.fill("/fix")
+    beside.composer.press("Enter")
+    expect(beside.questions.last).to_contain_text("This cell does not work.")
+    expect(beside.ends()).to_contain_text("NameError")
+
+
+def test_what_is_no_command_is_said(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("slow", (Say("One"), Wait(20.0))))
+    panel.ask("/usr/bin/env: what is it?")
+    expect(panel.questions.last).to_contain_text("/usr/bin/env: what is it?")
+    expect(panel.answers.last).to_contain_text("One")
+    panel.composer.fill("/stop")
+    panel.composer.press("Enter")
+    panel.ends("cancelled")
