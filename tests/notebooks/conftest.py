@@ -152,7 +152,7 @@ class Kernel:
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         try:
-            self.client.wait_for_ready(timeout=30)
+            self.client.wait_for_ready(timeout=60)
         except RuntimeError:
             self.close()
             raise
@@ -160,7 +160,7 @@ class Kernel:
     def restart(self) -> None:
         """Begin again in another process, as the front end's button does."""
         self.manager.restart_kernel()
-        self.client.wait_for_ready(timeout=30)
+        self.client.wait_for_ready(timeout=60)
 
     def begin(self, code: str, cell: str | None = None, *, attended: bool = False) -> Running:
         """Run a cell and do not wait for it; `cell` is the front end's id of it.
