@@ -23,6 +23,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AT_ONCE := -n 2 --dist loadfile --ignore tests/ui --ignore tests/faults
 # Where `make run` keeps its things: the demo must not touch the user's own conversations.
 RUN := $(CURDIR)/.run
+# JupyterLab asks whether to fetch news, in a box that covers the panel's text field.
+QUIET := $(RUN)/settings/@jupyterlab/apputils-extension
 
 # The JupyterLab extension, and what it is made of.
 PANEL := labextension/dist/package.json
@@ -61,11 +63,13 @@ $(VENV)/panel: $(PANEL) $(VENV)/installed
 panel: $(VENV)/panel
 
 run: $(VENV)/panel
-	@mkdir -p $(RUN)/notebooks
+	@mkdir -p $(RUN)/notebooks $(QUIET)
 	@cp -n notebooks/*.ipynb $(RUN)/notebooks/
+	@echo '{"fetchNews": "false"}' > $(QUIET)/notification.jupyterlab-settings
 	@BESTCHAT_DATA_DIR=$(RUN)/data $(BIN)/bestchat models add smollm2-135m
 	@BESTCHAT_DATA_DIR=$(RUN)/data BESTCHAT_DEFAULT_MODEL=$${BESTCHAT_DEFAULT_MODEL:-local/smollm2-135m} \
 	PATH="$(CURDIR)/$(BIN):$$PATH" \
+	JUPYTERLAB_SETTINGS_DIR=$(RUN)/settings \
 	$(BIN)/jupyter lab --port=$(PORT) --ServerApp.root_dir=$(RUN)/notebooks \
 	  --ServerApp.port_retries=0 --LanguageServerManager.autodetect=False \
 	  --LabApp.default_url=/lab/tree/01_quickstart.ipynb \
