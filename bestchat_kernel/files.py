@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 from pathlib import Path
 
 from bestchat_kernel.attachment import Attachment
@@ -24,10 +26,7 @@ def attached(path: str) -> Attachment:
         InvalidRequest: there is no such file, it cannot be read, or it is no text.
     """
     try:
-        file = Path(path).expanduser()
-        size = file.stat().st_size
-        with file.open("rb") as opened:
-            data = opened.read(BUDGET * _BYTES_PER_CHARACTER)
+        data, size = _beginning(Path(path).expanduser())
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the path cannot be used"
         raise InvalidRequest(
@@ -39,6 +38,16 @@ def attached(path: str) -> Attachment:
     if len(text) > BUDGET or size > len(data):
         text = f"{text[:BUDGET]}\n… [cut here: the file has {size:,} bytes]"
     return Attachment(path, text, kind="file")
+
+
+def _beginning(file: Path) -> tuple[bytes, int]:
+    """The first bytes of a file, and how many it has."""
+    status = file.stat()
+    # To open a pipe waits for somebody who writes into it.
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    with file.open("rb") as opened:
+        return opened.read(BUDGET * _BYTES_PER_CHARACTER), status.st_size
 
 
 def _text(data: bytes, path: str, *, whole: bool) -> str:

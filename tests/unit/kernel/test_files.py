@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,16 @@ def test_what_is_no_text(tmp_path: Path, data: bytes) -> None:
 def test_what_cannot_be_read(path: str) -> None:
     with pytest.raises(InvalidRequest, match="cannot be attached"):
         attached(path)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(InvalidRequest, match="no ordinary file"):
+        attached(str(path))
+
+
+def test_a_device_has_no_end_and_is_not_read() -> None:
+    with pytest.raises(InvalidRequest, match="no ordinary file"):
+        attached("/dev/zero")
