@@ -3,15 +3,17 @@
     python scripts/make_api_types.py            write
     python scripts/make_api_types.py --check    write nothing; fail if anything is not fresh
 
-Four files in `labextension`: the OpenAPI document, the TypeScript types made from it, the reasons
-for which the WebSocket is closed, and samples of all that travels, which the compiler holds against
-those types: it fails where the types do not fit what Python really sends.
+Five files in `labextension`: the OpenAPI document, the TypeScript types made from it, the reasons
+for which the WebSocket is closed, the patterns by which secrets are left out, and samples: of all
+that travels, which the compiler holds against those types (it fails where the types do not fit what
+Python really sends), and of texts with and without secrets.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -20,7 +22,9 @@ from pathlib import Path
 
 import msgspec
 from api_samples import SAMPLES, SERVER_FRAMES
+from secret_samples import NO_SECRETS, SECRETS
 
+from bestchat_kernel.secret_patterns import PATTERNS
 from bestchat_server_ext.api.closing import CLOSINGS
 from bestchat_server_ext.api.openapi import document
 from bestchat_server_ext.core.events import Envelope
@@ -32,12 +36,13 @@ GENERATOR = LABEXTENSION / "node_modules" / ".bin" / "openapi-typescript"
 OPENAPI = LABEXTENSION / "src" / "api" / "openapi.json"
 TYPES = LABEXTENSION / "src" / "api" / "generated.ts"
 CLOSINGS_TYPES = LABEXTENSION / "src" / "api" / "closings.generated.ts"
+SECRET_PATTERNS = LABEXTENSION / "src" / "conversation" / "secretPatterns.generated.ts"
 FIXTURES = LABEXTENSION / "test" / "fixtures.generated.ts"
 
 COMMAND = "python scripts/make_api_types.py"
 
 FIXTURES_HEAD = f"""\
-// Made by {COMMAND}: what Python really sends. Never edited.
+// Made by {COMMAND}: what Python really sends, and takes for secrets. Never edited.
 
 import type {{ components }} from "../src/api/generated.js";
 """
@@ -78,16 +83,52 @@ def fixtures_text() -> str:
     seen: Counter[str] = Counter()
     names = [_name(sample, seen) for sample in SAMPLES]
     values = [_constant(name, sample) for name, sample in zip(names, SAMPLES, strict=True)]
-    return "\n".join([FIXTURES_HEAD, *values, _list(names[: len(SERVER_FRAMES)])])
+    return "\n".join(
+        [
+            FIXTURES_HEAD,
+            *values,
+            _list(names[: len(SERVER_FRAMES)]),
+            f"export const secrets: [string, string][] = {_unlike_keys(SECRETS)};\n",
+            f"export const noSecrets: string[] = {_unlike_keys(NO_SECRETS)};\n",
+        ]
+    )
 
 
 def closings_text() -> str:
     """Why the WebSocket is closed, as TypeScript."""
-    table = msgspec.json.format(msgspec.json.encode(CLOSINGS), indent=2).decode()
     return (
         f"// Made by {COMMAND}: why the server closes the WebSocket. Never edited.\n\n"
-        f"export const CLOSINGS = {table} as const;\n"
+        f"export const CLOSINGS = {_json(CLOSINGS)} as const;\n"
     )
+
+
+def secret_patterns_text() -> str:
+    """What secrets look like, as regular expressions of JavaScript."""
+    lines = "".join(f"  {_javascript(pattern)},\n" for pattern in PATTERNS)
+    return (
+        f"// Made by {COMMAND} from bestchat_kernel/secret_patterns.py. Never edited.\n\n"
+        f"export const SECRET_PATTERNS: readonly RegExp[] = [\n{lines}];\n"
+    )
+
+
+def _javascript(pattern: re.Pattern[str]) -> str:
+    source = pattern.pattern.replace("(?P<", "(?<").replace("(?P=quote)", r"\k<quote>")
+    flags = ("i" if pattern.flags & re.IGNORECASE else "") + (
+        "m" if pattern.flags & re.MULTILINE else ""
+    )
+    return f'new RegExp({json.dumps(source)}, "g{flags}")'
+
+
+def _unlike_keys(samples: object) -> str:
+    """Samples, written so that nobody who looks for keys finds any in the file."""
+    text = _json(samples)
+    for letter in "-_AJ":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _list(names: list[str]) -> str:
@@ -104,8 +145,8 @@ def _name(sample: msgspec.Struct, seen: Counter[str]) -> str:
 
 
 def _constant(name: str, sample: msgspec.Struct) -> str:
-    value = msgspec.json.format(msgspec.json.encode(sample), indent=2).decode()
-    return f'export const {name}: components["schemas"]["{type(sample).__name__}"] = {value};\n'
+    schema = type(sample).__name__
+    return f'export const {name}: components["schemas"]["{schema}"] = {_json(sample)};\n'
 
 
 def main() -> None:
@@ -120,6 +161,7 @@ def main() -> None:
         OPENAPI: openapi,
         TYPES: types_text(openapi),
         CLOSINGS_TYPES: closings_text(),
+        SECRET_PATTERNS: secret_patterns_text(),
         FIXTURES: fixtures_text(),
     }
     stale = [path for path, text in wanted.items() if _read(path) != text]

@@ -1,4 +1,4 @@
-// Made by python scripts/make_api_types.py: what Python really sends. Never edited.
+// Made by python scripts/make_api_types.py: what Python really sends, and takes for secrets. Never edited.
 
 import type { components } from "../src/api/generated.js";
 
@@ -3726,4 +3726,202 @@ export const serverFrames: components["schemas"]["ServerFrame"][] = [
   caughtUp1,
   heartbeat1,
   problem1,
+];
+
+export const secrets: [string, string][] = [
+  [
+    "key sk\u002dproj\u002dabcDEF0123456789abcDEF end",
+    "key [redacted] end"
+  ],
+  [
+    "ghp\u005f0123456789abcdef\u0041BCDEF0123456789abcd",
+    "[redacted]"
+  ],
+  [
+    "['\u0041KI\u0041IOSFODNN7EX\u0041MPLE', 2]",
+    "['[redacted]', 2]"
+  ],
+  [
+    "ey\u004ahbGciOi\u004aIUzI1Ni\u004a9.ey\u004azdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4\u004a3jVmNHl0w5N",
+    "[redacted]"
+  ],
+  [
+    "a\n\u002d\u002d\u002d\u002d\u002dBEGIN RS\u0041 PRIV\u0041TE KEY\u002d\u002d\u002d\u002d\u002d\nMIIEow\nIB\u0041\u0041K\n\u002d\u002d\u002d\u002d\u002dEND RS\u0041 PRIV\u0041TE KEY\u002d\u002d\u002d\u002d\u002d\nb",
+    "a\n[redacted]\nb"
+  ],
+  [
+    "\u002d\u002d\u002d\u002d\u002dBEGIN RS\u0041 PRIV\u0041TE KEY\u002d\u002d\u002d\u002d\u002d\nMIIEow\nIB\u0041\u0041K\n\u002d\u002d\u002d\u002d\u002d",
+    "[redacted]"
+  ],
+  [
+    "\u002d\u002d\u002d\u002d\u002dBEGIN PGP PRIV\u0041TE KEY BLOCK\u002d\u002d\u002d\u002d\u002d\nlQOY\n\u002d\u002d\u002d\u002d\u002dEND PGP PRIV\u0041TE KEY BLOCK\u002d\u002d\u002d\u002d\u002d\nb",
+    "[redacted]\nb"
+  ],
+  [
+    "\u0041uthorization: Bearer abcdef0123456789",
+    "\u0041uthorization: Bearer [redacted]"
+  ],
+  [
+    "\u0041uthorization: Basic QWxhZGRpbjpv",
+    "\u0041uthorization: Basic [redacted]"
+  ],
+  [
+    "X\u002d\u0041pi\u002dKey: correct\u002dhorse",
+    "X\u002d\u0041pi\u002dKey: [redacted]"
+  ],
+  [
+    "curl \u002dH \"X\u002d\u0041pi\u002dKey: abc123def\" x",
+    "curl \u002dH \"X\u002d\u0041pi\u002dKey: [redacted]\" x"
+  ],
+  [
+    "postgresql://ada:hunter2@db/x",
+    "postgresql://ada:[redacted]@db/x"
+  ],
+  [
+    "postgresql://ada:p@ss@db/x",
+    "postgresql://ada:[redacted]@db/x"
+  ],
+  [
+    "redis://:hunter2@cache",
+    "redis://:[redacted]@cache"
+  ],
+  [
+    "http://localhost:8888/lab?token=0123456789abcdef0123456789abcdef",
+    "http://localhost:8888/lab?token=[redacted]"
+  ],
+  [
+    "{'password': 'hunter2', 'n': 1}",
+    "{'password': '[redacted]', 'n': 1}"
+  ],
+  [
+    "{\"api\u005fkey\": \"x y\"}",
+    "{\"api\u005fkey\": \"[redacted]\"}"
+  ],
+  [
+    "User(name='ada', db\u005fpassword='x\\'y')",
+    "User(name='ada', db\u005fpassword='[redacted]')"
+  ],
+  [
+    "password: str = \"hunter\"",
+    "password: str = \"[redacted]\""
+  ],
+  [
+    "config['password'] = 'hunter'",
+    "config['password'] = '[redacted]'"
+  ],
+  [
+    "os.environ[\"\u0041PI\u005fKEY\"] = \"hunter\"",
+    "os.environ[\"\u0041PI\u005fKEY\"] = \"[redacted]\""
+  ],
+  [
+    "if password == \"hunter\":",
+    "if password == \"[redacted]\":"
+  ],
+  [
+    "body = \"{\\\"password\\\": \\\"hunter\\\"}\"",
+    "body = \"{\\\"password\\\": \\\"[redacted]\\\"}\""
+  ],
+  [
+    "password = \"\"\"hunter\"\"\"",
+    "password = \"\"\"[redacted]\"\"\""
+  ],
+  [
+    "accessToken: 'hunter'",
+    "accessToken: '[redacted]'"
+  ],
+  [
+    "{userPassword: 'hunter'}",
+    "{userPassword: '[redacted]'}"
+  ],
+  [
+    "{\"token\": \"0123456789abcdef0123456789abcdef\"}",
+    "{\"token\": \"[redacted]\"}"
+  ],
+  [
+    "token = 'tok\u002dhunter2secret'",
+    "token = '[redacted]'"
+  ],
+  [
+    "{'password': ['a', 'b'], 'n': 1}",
+    "{'password': [[redacted]], 'n': 1}"
+  ],
+  [
+    "{'password': {0: 'a]', 1: 'b'}, 'n': 1}",
+    "{'password': {[redacted]}, 'n': 1}"
+  ],
+  [
+    "SECRET\u005fKEY=abcd1234\nDEBUG=1",
+    "SECRET\u005fKEY=[redacted]\nDEBUG=1"
+  ],
+  [
+    "export HF\u005fTOKEN=abcd1234",
+    "export HF\u005fTOKEN=[redacted]"
+  ],
+  [
+    "DEBUG=1\ndb\u005fpassword=correcthorse",
+    "DEBUG=1\ndb\u005fpassword=[redacted]"
+  ],
+  [
+    "TOKEN=correcthorse",
+    "TOKEN=[redacted]"
+  ],
+  [
+    "token: 0123456789abcdef0123456789abcdef",
+    "token: [redacted]"
+  ],
+  [
+    "aws\u005fsecret\u005faccess\u005fkey = w\u004aalrXUtnFEMI/K7MDENG/bPxRfiCYEX\u0041MPLEKEY",
+    "aws\u005fsecret\u005faccess\u005fkey = [redacted]"
+  ],
+  [
+    "db:\n  password: hunter2secret\n",
+    "db:\n  password: [redacted]\n"
+  ],
+  [
+    "db:\n  password: correcthorse  # old\n",
+    "db:\n  password: [redacted]  # old\n"
+  ],
+  [
+    "host=db password=hunter dbname=x",
+    "host=db password=[redacted] dbname=x"
+  ],
+  [
+    "'host=db password=hunter'",
+    "'host=db password=[redacted]'"
+  ],
+  [
+    "Server=db;User Id=sa;Password=hunter;",
+    "Server=db;User Id=sa;Password=[redacted];"
+  ]
+];
+
+export const noSecrets: string[] = [
+  "max\u005ftokens=500, tokens: ['a', 'b']",
+  "{'token': 'Hello', 'tokens': 'many'}",
+  "token: count",
+  "the token = a piece of a word",
+  "{'token': 'understanding', 'score': 0.3}",
+  "pad\u005ftoken='[P\u0041D]', eos\u005ftoken='<|reserved\u005fspecial\u005ftoken\u005f0|>'",
+  "token = self.tokenizer.convert\u005fids\u005fto\u005ftokens(ids)",
+  "the password is asked for: see below",
+  "the password is checked",
+  "password: required",
+  "    password: str\n    token: str\n",
+  "def login(password: str, token=None):",
+  "login(user=user, password=password)",
+  "password = getpass.getpass('Password: ')",
+  "print(\"Password:\", user, \"is known\")",
+  "api\u005fkey=os.environ['OPEN\u0041I\u005f\u0041PI\u005fKEY'],",
+  "api\u005fkey = settings.api\u005fkey",
+  "password=${DB\u005fP\u0041SSWORD}",
+  "f'postgresql://{user}:{password}@{host}/x'",
+  "{\"password\": {\"type\": \"string\", \"minLength\": 8}}",
+  "passwords = load(path)",
+  "PWD=/home/ada",
+  "https://example.com/a:b?c=d@e",
+  "task\u002dlist, risk\u002dtaking, sk\u002dlearn",
+  "df['secretary'] = '\u0041da'",
+  "basic knowledge",
+  "a basic understanding",
+  "2026\u002d11\u002d26 05:00:00"
 ];

@@ -6,7 +6,9 @@ import test from "node:test";
 import { diffLines } from "../src/context/diff.js";
 import { compose, takeApart } from "../src/conversation/attachments.js";
 import { costOf, dollars, tokens } from "../src/conversation/cost.js";
+import { redacted } from "../src/conversation/redaction.js";
 import { splitBlocks } from "../src/ui/markdown/blocks.js";
+import { noSecrets, secrets } from "./fixtures.generated.js";
 
 function blocks(source: string): string[] {
   return splitBlocks(source).map(({ kind, text, language }) =>
@@ -66,4 +68,29 @@ test("prices follow the cache, and unknown ones are none", () => {
   assert.equal(costOf(usage, { input: "1" }), null);
   assert.deepEqual([0, 0.00123, 0.5, 12].map(dollars), ["$0", "$0.0012", "$0.50", "$12.00"]);
   assert.deepEqual([812, 1000, 12_345, 400_000, 1_200_000].map(tokens), ["812", "1k", "12.3k", "400k", "1.2M"]);
+});
+
+test("the panel leaves out the secrets that the kernel leaves out, and no more", () => {
+  for (const [text, sent] of secrets) {
+    assert.equal(redacted(text), sent);
+    assert.equal(redacted(sent), sent);
+  }
+  for (const text of noSecrets) {
+    assert.equal(redacted(text), text);
+  }
+});
+
+test("no secret goes along with a message; what is written stays", () => {
+  const content = "client = Client(password='hunter2')";
+  const message = compose("My password='x y'", [{ kind: "cell", name: "3", content }]);
+  assert.deepEqual(takeApart(message), {
+    text: "My password='x y'",
+    attachments: [{ kind: "cell", name: "3", content: "client = Client(password='[redacted]')" }],
+  });
+});
+
+test("no text keeps the search for secrets busy", { timeout: 20_000 }, () => {
+  for (const piece of ["_", "a_", "password='", "x://a:a@", "-----BEGIN ", "a="]) {
+    redacted(piece.repeat(24_000 / piece.length));
+  }
 });

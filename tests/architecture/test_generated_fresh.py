@@ -36,6 +36,11 @@ def test_the_samples_in_typescript_are_fresh(script: ModuleType) -> None:
     assert fresh, f"fixtures.generated.ts is not fresh: run `{script.COMMAND}`"
 
 
+def test_the_patterns_of_secrets_in_typescript_are_fresh(script: ModuleType) -> None:
+    fresh = script.SECRET_PATTERNS.read_text(encoding="utf-8") == script.secret_patterns_text()
+    assert fresh, f"secretPatterns.generated.ts is not fresh: run `{script.COMMAND}`"
+
+
 def test_the_closing_codes_in_typescript_are_fresh(script: ModuleType) -> None:
     fresh = script.CLOSINGS_TYPES.read_text(encoding="utf-8") == script.closings_text()
     assert fresh, f"closings.generated.ts is not fresh: run `{script.COMMAND}`"
