@@ -25,7 +25,7 @@ CELLS = [
 
 
 @pytest.mark.timeout(240)
-def test_one_cell_below_takes_the_code(page: Page, lab: Lab) -> None:
+def test_one_cell_below_takes_the_code_until_it_is_edited(page: Page, lab: Lab) -> None:
     made = nbformat.v4.new_notebook()
     made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     made.cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
@@ -47,3 +47,11 @@ def test_one_cell_below_takes_the_code(page: Page, lab: Lab) -> None:
         expect(editors).to_have_count(4)
         expect(editors.nth(2)).to_have_text(f"x = {run}")
         expect(editors.nth(3)).to_have_text("'the last cell'")
+    # What somebody has changed is theirs: the next code goes into a cell of its own.
+    editors.nth(2).click()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.type(" + 1  # mine")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    expect(editors).to_have_count(5)
+    expect(editors.nth(2)).to_have_text("x = 3")
+    expect(editors.nth(3)).to_have_text("x = 2 + 1  # mine")
