@@ -10,13 +10,20 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, WebError, expect
+from playwright.sync_api import (
+    BrowserContext,
+    Locator,
+    Page,
+    WebError,
+    expect,
+)
+from playwright.sync_api import TimeoutError as LateError
 
 from bestchat_server_ext.adapters.local_model import weights
 from bestchat_server_ext.testing.script import Action, Echo, Script, ScriptTurn, write
@@ -240,9 +247,24 @@ class Panel:
         self.composer.press("Enter")
 
     def ends(self, state: str = "finished", seconds: float = 30) -> Locator:
-        """Wait until the last answer has ended; gives it."""
+        """Wait until the last answer has ended; gives it.
+
+        An `expect` that is not met yet describes the whole page each time it looks: while a long
+        answer comes, that takes more of the browser than the answer does. So it has only the last
+        word.
+        """
+        with suppress(LateError):
+            self.page.wait_for_function(
+                """([answers, state]) => {
+                    const last = [...document.querySelectorAll(answers)].at(-1);
+                    return last?.dataset.turnState === state;
+                }""",
+                arg=["#bestchat-panel .jp-BestChat-answer", state],
+                polling=100,
+                timeout=seconds * 1000,
+            )
         answer = self.answers.last
-        expect(answer).to_have_attribute("data-turn-state", state, timeout=seconds * 1000)
+        expect(answer).to_have_attribute("data-turn-state", state, timeout=1000)
         return answer
 
 

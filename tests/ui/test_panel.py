@@ -95,6 +95,31 @@ def test_branches_are_walked(panel: Any) -> None:
     expect(panel.questions).to_have_text(["second2/2"])
 
 
+def test_what_has_grown_stays_as_it_stands(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("two", (Say("One.\n\n"), *slowly(STORY[:400]))))
+    panel.ask("Tell me.")
+    expect(panel.answers.last).to_contain_text("word10 ")
+    panel.answers.last.locator(".jp-BestChat-prose").first.evaluate("e => { e.dataset.mine = 1; }")
+    expect(panel.ends().locator(".jp-BestChat-prose").first).to_have_attribute("data-mine", "1")
+
+
+def test_an_answer_is_given_again_and_copied(panel: Any, page: Page) -> None:
+    panel.ask("**bold** it is")
+    panel.ends()
+    panel.answers.last.hover()
+    panel.button("Answer again, as a new branch").click()
+    branches = panel.answers.last.get_by_role("group", name="Branches")
+    expect(branches).to_contain_text("2/2")
+    panel.ends()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.answers.last.hover()
+    panel.button("Copy answer").click()
+    expect(panel.button("Copied")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == "**bold** it is"
+    panel.button("Previous branch").click()
+    expect(branches).to_contain_text("1/2")
+
+
 def test_a_draft_and_asked_prompts_survive_a_reload(panel: Any, lab: Any) -> None:
     panel.ask("asked before")
     panel.ends()

@@ -10,14 +10,14 @@ import { useTrans } from "./services.js";
 
 type Part = Schemas["Part"];
 
-interface Props {
+export interface AnswerPartsProps {
   /** Of a stored message, or of one that grows. */
   parts: readonly (Part | DraftPart)[];
   growing: boolean;
 }
 
 /** The parts of one answer of a model. */
-export const AnswerParts = memo(function AnswerParts({ parts, growing }: Props) {
+export const AnswerParts = memo(function AnswerParts({ parts, growing }: AnswerPartsProps) {
   const trans = useTrans();
   if (growing && parts.length === 0) {
     return (

@@ -7,7 +7,7 @@ import type { Answer } from "../conversation/rows.js";
 import { textOf } from "../conversation/state.js";
 import { AnswerEnding } from "./AnswerEnding.js";
 import { AnswerFacts } from "./AnswerFacts.js";
-import { AnswerParts } from "./AnswerParts.js";
+import { AnswerParts, type AnswerPartsProps } from "./AnswerParts.js";
 import { Branches } from "./Branches.js";
 import { CopyButton } from "./CopyButton.js";
 import { IconButton } from "./IconButton.js";
@@ -20,6 +20,12 @@ interface Props {
   draft: Draft | null;
 }
 
+interface Said {
+  id: string;
+  parts: AnswerPartsProps["parts"];
+  growing: boolean;
+}
+
 /** What one turn brought, and is still bringing. */
 export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
   const { manager, trans } = useServices();
@@ -28,6 +34,12 @@ export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
   const assistants = messages.filter(({ role }) => role === "assistant");
   const last = assistants.at(-1);
   const text = assistants.map(textOf).join("\n\n");
+  // What grows has the id under which it is stored in the end: so it stays as it stands on the page,
+  // and a long answer is not rendered all anew when it is complete.
+  const said: Said[] = assistants.map(({ id, parts }) => ({ id, parts, growing: false }));
+  if (running) {
+    said.push({ id: draft?.messageId ?? "", parts: draft?.parts ?? [], growing: true });
+  }
   return (
     <article
       className="jp-BestChat-answer"
@@ -35,10 +47,9 @@ export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
       aria-busy={running}
       data-turn-state={turn === null ? undefined : turn.state}
     >
-      {assistants.map((message) => (
-        <AnswerParts key={message.id} parts={message.parts} growing={false} />
+      {said.map(({ id, parts, growing }) => (
+        <AnswerParts key={id} parts={parts} growing={growing} />
       ))}
-      {running && <AnswerParts parts={draft?.parts ?? []} growing />}
       {turn !== null && <AnswerEnding turn={turn} questionId={questionId} />}
       <footer className="jp-BestChat-answerFooter">
         <AnswerFacts turn={turn} messages={assistants} />

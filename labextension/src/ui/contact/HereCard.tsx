@@ -4,6 +4,9 @@ import type { Conversation } from "../../conversation/state.js";
 import { useServices } from "../services.js";
 import { useContextItems } from "../useContextItems.js";
 
+/** Conversations that are looked through, the newest first. */
+const MOST = 100;
+
 /** The way to the conversation that the open notebook has had with its `%%chat` cells. */
 export function HereCard({ looked }: { looked: number }) {
   const { manager, trans } = useServices();
@@ -16,12 +19,14 @@ export function HereCard({ looked }: { looked: number }) {
       setFound(null);
       return;
     }
-    void manager.attempt(async () => {
-      const { conversations } = await manager.client.call("conversations.list", { limit: 100 });
-      if (current) {
-        setFound(conversations.find(({ label }) => isOf(label ?? "", path)) ?? null);
-      }
-    });
+    manager.client.call("conversations.list", { limit: MOST }).then(
+      ({ conversations }) => {
+        if (current) {
+          setFound(conversations.find(({ label }) => isOf(label ?? "", path)) ?? null);
+        }
+      },
+      () => undefined, // nobody has asked for it
+    );
     return () => {
       current = false;
     };
