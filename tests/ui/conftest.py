@@ -264,7 +264,8 @@ class Panel:
                 timeout=seconds * 1000,
             )
         answer = self.answers.last
-        expect(answer).to_have_attribute("data-turn-state", state, timeout=1000)
+        # It may have been the answer before: the one to what was just asked has all its time.
+        expect(answer).to_have_attribute("data-turn-state", state, timeout=seconds * 1000)
         return answer
 
 
