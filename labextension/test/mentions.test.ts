@@ -3,6 +3,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import type { INotebookTracker } from "@jupyterlab/notebook";
+import type { TranslationBundle } from "@jupyterlab/translation";
+
+import { KernelVariables } from "../src/context/variables.js";
+import { compose } from "../src/conversation/attachments.js";
 import { commandIn, mentionsIn, triggerAt, written } from "../src/conversation/mentions.js";
 
 const MENTIONED: [text: string, names: string[]][] = [
@@ -75,4 +80,24 @@ test("a command is one line that begins with its name", () => {
   for (const text of ["/usr/bin/env?", "what is /new", "/new\nthen", "/", "//", "/3"]) {
     assert.equal(commandIn(text), null, text);
   }
+});
+
+test("where the kernel has no BestChat, a secret is still known by its variable's name", async () => {
+  const kernel = {
+    requestExecute: ({ user_expressions }: { user_expressions: { told: string } }) => {
+      const known = user_expressions.told === "password";
+      const told = known ? { status: "ok", data: { "text/plain": "'hunter2'" } } : { status: "error" };
+      return { done: Promise.resolve({ content: { status: "ok", user_expressions: { told } } }) };
+    },
+  };
+  const currentWidget = {
+    sessionContext: { session: { kernel } },
+    content: { model: { defaultKernelLanguage: "python" } },
+  };
+  const tracker = { currentWidget } as unknown as INotebookTracker;
+  const variables = new KernelVariables(tracker, {} as TranslationBundle);
+  const mentioned = await variables.resolve("password");
+  assert.ok("attachment" in mentioned);
+  const sent = compose("What is @password?", [mentioned.attachment]);
+  assert.ok(sent.includes("password = '[redacted]'"), sent);
 });

@@ -117,9 +117,10 @@ async function describe(kernel: Kernel.IKernelConnection, name: string): Promise
   if (ours !== null) {
     return ours["application/json"] as Described;
   }
-  // A kernel whose environment has no BestChat shows the value as a cell would.
+  // A kernel whose environment has no BestChat shows the value as a cell would. Its name comes
+  // first: by that, secrets are known when a message is composed.
   const plain = await evaluate(kernel, name);
-  return plain === null ? {} : { summary: String(plain["text/plain"]).slice(0, MOST) };
+  return plain === null ? {} : { summary: `${name} = ${String(plain["text/plain"]).slice(0, MOST)}` };
 }
 
 /** Python's spelling of a JSON text, taken back: it quotes, and escapes what it has quoted. */
