@@ -57,8 +57,9 @@ class AnswerButton:
         self._screen.put_below({_VIEW: view})
 
     def _hear(self, data: Mapping[str, Any]) -> None:
-        if (data.get("content") or {}).get("event") == "click":
-            self._press()
+        match data:
+            case {"content": {"event": "click"}}:
+                self._press()
 
     def close(self) -> None:
         """Take it away."""

@@ -1,7 +1,8 @@
 """The server's API through the comm of a widget.
 
 A page that has no server of its own, in VS Code or behind Voilà, asks the kernel, and the kernel
-asks through the door that it has itself. What a page may ask is what a kernel may. Runs on the loop
+asks through the door that it has itself. Behind Voilà a page may be a stranger's: it may ask for
+what the widget needs, and only about the conversation that the widget shows. Runs on the loop
 thread.
 """
 
@@ -19,8 +20,7 @@ import msgspec
 
 from bestchat_kernel.process import replay
 from bestchat_kernel.session import ChatSession
-from bestchat_server_ext.api import conversations, turns
-from bestchat_server_ext.api.catalog import BY_NAME
+from bestchat_server_ext.api import conversations, messages, models, providers, system, turns
 from bestchat_server_ext.api.decoding import decode
 from bestchat_server_ext.api.error_body import ErrorBody
 from bestchat_server_ext.api.frames import (
@@ -37,10 +37,11 @@ from bestchat_server_ext.api.frames import (
     Welcome,
 )
 from bestchat_server_ext.api.procedure import PROTOCOL, Procedure
-from bestchat_server_ext.core.access import KERNEL_SCOPES
+from bestchat_server_ext.core.access import no_such_object
 from bestchat_server_ext.core.errors import (
     ChatError,
     InternalError,
+    InvalidRequest,
     NotFound,
     NotRecorded,
     UnknownProcedure,
@@ -56,6 +57,25 @@ _SILENT_SECONDS = 120.0
 
 _REMEMBERED = 1000
 """Messages by which one that is heard twice is known."""
+
+_PROCEDURES: dict[str, Procedure[Any, Any]] = {
+    procedure.name: procedure
+    for procedure in (
+        conversations.create,
+        turns.start,
+        turns.continue_,
+        turns.cancel,
+        turns.unqueue,
+        turns.send_queued,
+        messages.edit,
+        messages.regenerate,
+        messages.pin,
+        models.list_,
+        providers.list_,
+        system.options,
+    )
+}
+"""All that the widget asks for."""
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -78,6 +98,7 @@ class CommDoor:
         self._session = session
         self._send = send
         self._began = began
+        self._shown: ConversationId | None = None
         self._lines: dict[str, _Line] = {}
         self._heard: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -93,6 +114,10 @@ class CommDoor:
                 self._frame(said["line"], said["text"])
             case "hang_up":
                 self._drop(said["line"])
+
+    def show(self, conversation_id: ConversationId) -> None:
+        """Let pages ask about a conversation: Python has chosen it. In any thread."""
+        self._shown = conversation_id
 
     def close(self) -> None:
         """Hang up on all pages."""
@@ -119,8 +144,9 @@ class CommDoor:
         decoder = msgspec.json.Decoder(procedure.request)
         request = decode(body.encode(), decoder, f"The request for {procedure.name}")
         if isinstance(request, conversations.CreateConversation):
-            return await self._begin(request)
+            return await self._begin()
         connection = await self._session.connection()
+        await self._require_own(request)
         if isinstance(request, turns.TurnRequest):
             require_live()
             request.attended = request.attended and connection.attended
@@ -129,17 +155,47 @@ class CommDoor:
         response: msgspec.Struct = await connection.client.call(procedure, request)
         return response
 
-    async def _begin(self, request: conversations.CreateConversation) -> msgspec.Struct:
-        """The session's conversation, which a cell may have begun meanwhile; else a new one."""
+    async def _require_own(self, request: msgspec.Struct) -> None:
+        """Refuse what is about another conversation, or brings files of another one along.
+
+        Raises:
+            NotFound: the request is about another conversation.
+            InvalidRequest: it names files.
+        """
+        if isinstance(request, turns.CancelTurn):
+            client = (await self._session.connection()).client
+            turn = await client.call(turns.get, turns.GetTurn(request.turn_id))
+            self._require_shown(turn.conversation_id)
+        elif (key := getattr(request, "conversation_id", None)) is not None:
+            self._require_shown(key)
+        if getattr(request, "files", None):
+            raise InvalidRequest("A widget has no files to send.", field="files")
+
+    def _require_shown(self, conversation_id: ConversationId) -> None:
+        """Refuse another conversation than the one that the widget shows or is about to show.
+
+        Raises:
+            NotFound: it is another one.
+        """
+        if conversation_id not in {self._shown, self._session.conversation_id}:
+            raise no_such_object()
+
+    async def _begin(self) -> msgspec.Struct:
+        """The session's conversation, which a cell may have begun meanwhile; else a new one.
+
+        Nothing of it is for the page to say: under the id of another one it would get that one.
+        """
         session = self._session
         if session.conversation_id is not None:
             with suppress(NotFound):
                 there = await session.find(session.conversation_id)
                 if there.deleted_at is None:
                     return there
-        request.label = os.environ.get("JPY_SESSION_NAME", "")
+        label = os.environ.get("JPY_SESSION_NAME", "")
         client = (await session.connection()).client
-        created = await client.call(conversations.create, request)
+        created = await client.call(
+            conversations.create, conversations.CreateConversation(label=label)
+        )
         session.go_on_with(created.id)
         self._began(created.id)
         return created
@@ -153,7 +209,8 @@ class CommDoor:
             if not isinstance(frame, Hello):  # it was silent for too long
                 self._send({"door": "closed", "line": key})
                 return
-            line = self._lines[key] = _Line(self._session, self._sender(key))
+            line = _Line(self._session, self._require_shown, self._sender(key))
+            self._lines[key] = line
         line.take(frame)
         line.expire_after(_SILENT_SECONDS, lambda: self._expire(key))
 
@@ -184,9 +241,9 @@ def require_live() -> None:
 
 
 def _procedure(name: str) -> Procedure[Any, Any]:
-    """The procedure of that name, if it is one for kernels."""
-    found = BY_NAME.get(name)
-    if found is None or found.stream or found.scope not in {None, *KERNEL_SCOPES}:
+    """The procedure of that name, if it is one for widgets."""
+    found = _PROCEDURES.get(name)
+    if found is None:
         raise UnknownProcedure(f"A widget cannot call {name[:100]!r}.")
     return found
 
@@ -194,8 +251,14 @@ def _procedure(name: str) -> Procedure[Any, Any]:
 class _Line:
     """What a page follows: as much of the server's WebSocket as it needs."""
 
-    def __init__(self, session: ChatSession, send: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self,
+        session: ChatSession,
+        require_shown: Callable[[ConversationId], None],
+        send: Callable[[list[str]], None],
+    ) -> None:
         self._session = session
+        self._require_shown = require_shown
         self._send = send
         self._following: dict[ConversationId, asyncio.Task[None]] = {}
         self._seqs: dict[str, int] = {}
@@ -235,6 +298,7 @@ class _Line:
     async def _follow(self, wanted: Subscribe) -> None:
         key = wanted.conversation_id
         try:
+            self._require_shown(key)
             client = (await self._session.connection()).client
             frames = client.follow(key, wanted.after, wanted.draft)
             async with aclosing(frames):

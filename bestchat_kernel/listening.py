@@ -38,8 +38,9 @@ class Listening:
         if not hasattr(comm, "_reply_subshell_for"):
             return
 
-        def stay(data: Mapping[str, Any] | None, subshell: str | None) -> str | None:
-            hear(data or {})
+        def stay(data: object, subshell: str | None) -> str | None:
+            if isinstance(data, Mapping):
+                hear(data)
             return subshell
 
         comm._reply_subshell_for = stay  # noqa: SLF001  see above

@@ -145,10 +145,10 @@ class ChatPanel(anywidget.AnyWidget):
 
     def _hear_data(self, data: Mapping[str, Any]) -> None:
         if data.get("method") == "custom":
-            self._hear(data["content"])
+            self._hear(data.get("content"))
 
-    def _hear(self, content: Mapping[str, Any]) -> None:
-        if "door" in content:
+    def _hear(self, content: object) -> None:
+        if isinstance(content, Mapping) and "door" in content:
             loop_thread().submit(self._door.take(content)).add_done_callback(_log_failure)
 
     # What is said.
@@ -172,6 +172,7 @@ class ChatPanel(anywidget.AnyWidget):
         self._on_main(partial(self._bind, conversation_id))
 
     def _bind(self, conversation_id: ConversationId) -> None:
+        self._door.show(conversation_id)
         state = loop_thread().run(self._keep_up_with(conversation_id))
         self.conversation = conversation_id
         self._show(state)

@@ -63,11 +63,17 @@ def subshell(kernel: Kernel) -> str:
     return str(reply["content"]["subshell_id"])
 
 
+def said_to(kernel: Kernel, key: str | None, content: object) -> dict[str, Any]:
+    """A message to a widget."""
+    data = {"method": "custom", "content": content}
+    message: dict[str, Any] = kernel.client.session.msg("comm_msg", {"comm_id": key, "data": data})
+    return message
+
+
 def press(kernel: Kernel, running: Running, subshell_id: str | None = None) -> None:
     """Click on the button of the cell that runs."""
     key = button(running.until(lambda ran: button(ran) is not None))
-    data = {"method": "custom", "content": {"event": "click"}}
-    message = kernel.client.session.msg("comm_msg", {"comm_id": key, "data": data})
+    message = said_to(kernel, key, {"event": "click"})
     if subshell_id is not None:
         message["header"]["subshell_id"] = subshell_id
     kernel.client.shell_channel.send(message)
@@ -99,6 +105,15 @@ def test_a_click_ends_the_turn_while_the_cell_runs(kernel: Kernel) -> None:
     )
     assert error["kind"] == "error"
     assert kernel.ask("%%chat\ncount", "b") == "messages: 3"
+
+
+@pytest.mark.skipif(not heard_by(7, 4), reason="this ipykernel hears it in a subshell only")
+def test_what_no_page_says_ends_no_cell(kernel: Kernel) -> None:
+    running = kernel.begin("%%chat\nhang on", "a", attended=True)
+    key = button(running.until(lambda ran: button(ran) is not None))
+    kernel.client.shell_channel.send(said_to(kernel, key, 5))
+    ran = stopped(kernel, running)
+    assert ran.error["evalue"] == "Stopped. What had arrived is kept."
 
 
 @pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel 6 has no subshells")

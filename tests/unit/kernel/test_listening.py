@@ -148,4 +148,5 @@ def test_a_comm_that_says_where_messages_go_is_heard_then_and_they_go_where_they
     Listening().begin(comm, heard.append)
     assert comm._reply_subshell_for({"n": 1}, "sub") == "sub"
     assert comm._reply_subshell_for(None, None) is None
-    assert heard == [{"n": 1}, {}]
+    assert comm._reply_subshell_for(5, "sub") == "sub"
+    assert heard == [{"n": 1}]
