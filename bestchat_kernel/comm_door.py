@@ -11,13 +11,23 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
+from bestchat_kernel.comm_messages import (
+    Answer,
+    Call,
+    FromLine,
+    FromPage,
+    HangUp,
+    KernelMessage,
+    LineClosed,
+    ToLine,
+)
 from bestchat_kernel.process import replay
 from bestchat_kernel.session import ChatSession
 from bestchat_server_ext.api import conversations, messages, models, providers, system, turns
@@ -102,18 +112,26 @@ class CommDoor:
         self._lines: dict[str, _Line] = {}
         self._heard: deque[str] = deque(maxlen=_REMEMBERED)
 
-    async def take(self, said: Mapping[str, Any]) -> None:
-        """Take what a page says; it may come twice."""
-        if said["key"] in self._heard:
+    async def take(self, content: object) -> None:
+        """Take what a page says; it may come twice.
+
+        Raises:
+            msgspec.ValidationError: no page of ours says this.
+        """
+        said: FromPage = msgspec.convert(content, FromPage)
+        if said.key in self._heard:
             return
-        self._heard.append(said["key"])
-        match said["door"]:
-            case "call":
-                await self._answer(said["id"], said["name"], said["body"])
-            case "frame":
-                self._frame(said["line"], said["text"])
-            case "hang_up":
-                self._drop(said["line"])
+        self._heard.append(said.key)
+        match said:
+            case Call():
+                await self._answer(said)
+            case ToLine():
+                self._frame(said.line, said.text)
+            case HangUp():
+                self._drop(said.line)
+
+    def _tell(self, message: KernelMessage) -> None:
+        self._send(msgspec.to_builtins(message))
 
     def show(self, conversation_id: ConversationId) -> None:
         """Let pages ask about a conversation: Python has chosen it. In any thread."""
@@ -126,19 +144,17 @@ class CommDoor:
 
     # Calls.
 
-    async def _answer(self, key: str, name: str, body: str) -> None:
+    async def _answer(self, call: Call) -> None:
         try:
-            response = await self._call(_procedure(name), body)
-            status, answer = 200, msgspec.json.encode(response)
+            response = await self._call(_procedure(call.name), call.body)
+            status, body = 200, msgspec.json.encode(response)
         except ChatError as error:
-            status, answer = 400, msgspec.json.encode(ErrorBody(error.info))
+            status, body = 400, msgspec.json.encode(ErrorBody(error.info))
         except Exception:  # the page waits for an answer, and the loop says what went wrong
-            self._say(key, 500, msgspec.json.encode(ErrorBody(InternalError().info)))
+            failed = msgspec.json.encode(ErrorBody(InternalError().info))
+            self._tell(Answer(call.id, 500, failed.decode()))
             raise
-        self._say(key, status, answer)
-
-    def _say(self, key: str, status: int, answer: bytes) -> None:
-        self._send({"door": "answer", "id": key, "status": status, "body": answer.decode()})
+        self._tell(Answer(call.id, status, body.decode()))
 
     async def _call(self, procedure: Procedure[Any, Any], body: str) -> msgspec.Struct:
         decoder = msgspec.json.Decoder(procedure.request)
@@ -207,7 +223,7 @@ class CommDoor:
         line = self._lines.get(key)
         if line is None:
             if not isinstance(frame, Hello):  # it was silent for too long
-                self._send({"door": "closed", "line": key})
+                self._tell(LineClosed(key))
                 return
             line = _Line(self._session, self._require_shown, self._sender(key))
             self._lines[key] = line
@@ -215,11 +231,11 @@ class CommDoor:
         line.expire_after(_SILENT_SECONDS, lambda: self._expire(key))
 
     def _sender(self, key: str) -> Callable[[list[str]], None]:
-        return lambda frames: self._send({"door": "frames", "line": key, "frames": frames})
+        return lambda frames: self._tell(FromLine(key, frames))
 
     def _expire(self, key: str) -> None:
         self._drop(key)
-        self._send({"door": "closed", "line": key})
+        self._tell(LineClosed(key))
 
     def _drop(self, key: str) -> None:
         line = self._lines.pop(key, None)
