@@ -52,14 +52,35 @@ NOWHERE = Places(lambda _: None, lambda _: (), lambda: None, _no_file)
 
 
 @dataclass(frozen=True, slots=True)
-class _Mention:
+class _Variable:
     name: str
-    decorates: bool = False
+    decorates: bool
     """Whether it stands where a decorator would stand."""
-    spoken: bool = True
+    spoken: bool
     """Whether what follows it is what follows a word in a sentence."""
-    place: re.Match[str] | None = None
-    """How it is written, if it is none of a variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    name: str
+    number: int
+
+
+class _Source(_Cell):
+    """`In[3]`."""
+
+
+class _Result(_Cell):
+    """`Out[3]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    path: str
+
+
+_Mention = _Variable | _Source | _Result | _File
 
 
 _AT = re.compile(r"(?P<alone>(?<![^\r\n])[ \t]*@)|(?<!\S)@")
@@ -93,72 +114,88 @@ def attach(
         name = mention.name
         if name in chosen or name in unknown:
             continue
-        if mention.place is not None:
-            attachment = _of_place(mention.place, name, places, notes)
-        elif name in namespace:
-            attachment = _of_variable(mention, namespace[name], notes)
-        elif name == "error" and (told := places.error()) is not None:
-            attachment = Attachment(name, told, kind="traceback")
-        else:
-            attachment = None
-            if mention.spoken and not mention.decorates:
-                unknown[name] = None
-        if attachment is not None:
-            chosen[name] = attachment
+        found = _found(mention, namespace, places)
+        if isinstance(found, str):
+            notes.append(found)
+        elif found is not None:
+            chosen[name] = found
+            if found.summary.endswith(LATE):
+                told = f"`@{name}` took too long to say what is in it: only its type goes along."
+                notes.append(told)
+        elif isinstance(mention, _Variable) and mention.spoken and not mention.decorates:
+            unknown[name] = None
     notes += _unknown_notes(unknown, namespace)
     return tuple(chosen.values())
 
 
-def _of_variable(mention: _Mention, value: object, notes: list[str]) -> Attachment | None:
+def _found(
+    mention: _Mention, namespace: Mapping[str, object], places: Places
+) -> Attachment | str | None:
+    """What is attached for a mention; else why not; none for what may be no mention at all."""
+    match mention:
+        case _Source():
+            return _of_source(mention, places)
+        case _Result():
+            return _of_result(mention, places)
+        case _File():
+            return _of_file(mention, places)
+        case _Variable() if mention.name in namespace:
+            return _of_variable(mention, namespace[mention.name])
+        case _Variable(name="error") if (told := places.error()) is not None:
+            return Attachment("error", told, kind="traceback")
+        case _Variable():
+            return None
+
+
+def _of_variable(mention: _Variable, value: object) -> Attachment | str | None:
     if mention.decorates and callable(value):
         return None
     if is_code(value):
-        notes.append(f"`@{mention.name}` names code; only variables that hold data are attached.")
-        return None
-    return Attachment(mention.name, _summary(mention.name, value, notes))
+        return f"`@{mention.name}` names code; only variables that hold data are attached."
+    return Attachment(mention.name, summarise(value, mention.name))
 
 
-def _summary(name: str, value: object, notes: list[str]) -> str:
-    summary = summarise(value, name)
-    if summary.endswith(LATE):
-        notes.append(f"`@{name}` took too long to say what is in it: only its type goes along.")
-    return summary
+def _of_source(mention: _Source, places: Places) -> Attachment | str:
+    source = places.source(mention.number)
+    if source is None:
+        return f"`@{mention.name}` is no cell that has run here and was left as text."
+    cut = "" if len(source) <= _LONGEST_SOURCE else "\n… [cut here]"
+    return Attachment(mention.name, source[:_LONGEST_SOURCE] + cut, kind="cell")
 
 
-def _of_place(
-    place: re.Match[str], name: str, places: Places, notes: list[str]
-) -> Attachment | None:
-    """What is attached for a mention that is no variable; a note, if it is not there."""
-    if place["cell"] == "In":
-        source = places.source(int(place["number"]))
-        if source is not None:
-            cut = "" if len(source) <= _LONGEST_SOURCE else "\n… [cut here]"
-            return Attachment(name, source[:_LONGEST_SOURCE] + cut, kind="cell")
-        notes.append(f"`@{name}` is no cell that has run here and was left as text.")
-    elif place["cell"] == "Out":
-        for value in places.output(int(place["number"])):
-            return Attachment(name, _summary(name, value, notes), kind="output")
-        notes.append(f"`@{name}` is no cell that gave a result here and was left as text.")
-    else:
-        try:
-            return places.file(name.removeprefix("file:"))
-        except ValueError as error:
-            notes.append(f"`@{name}` was left as text: {error}")
-    return None
+def _of_result(mention: _Result, places: Places) -> Attachment | str:
+    output = places.output(mention.number)
+    if not output:
+        return f"`@{mention.name}` is no cell that gave a result here and was left as text."
+    return Attachment(mention.name, summarise(output[0], mention.name), kind="output")
+
+
+def _of_file(mention: _File, places: Places) -> Attachment | str:
+    try:
+        return places.file(mention.path)
+    except ValueError as error:
+        return f"`@{mention.name}` was left as text: {error}"
 
 
 def _mentions(text: str) -> Iterator[_Mention]:
     for found in _AT.finditer(text):
         place = _PLACE.match(text, found.end())
         if place is not None and not (place["cell"] and _belongs_to_more(text, place.end())):
-            path = place["quoted"] or (place["path"] or "").rstrip(_AFTER_PATH)
-            yield _Mention(f"file:{path}" if path else place[0], place=place)
+            yield _of_match(place)
             continue
         end = _name_end(text, found.end())
         name = unicodedata.normalize("NFKC", text[found.end() : end])
         if name and not keyword.iskeyword(name) and not _belongs_to_more(text, end):
             spoken = _SENTENCE_GOES_ON.match(text, end) is not None
-            yield _Mention(name, _decorates(text, found, end), spoken)
+            yield _Variable(name, _decorates(text, found, end), spoken)
+
+
+def _of_match(place: re.Match[str]) -> _Mention:
+    if place["cell"]:
+        kind = _Source if place["cell"] == "In" else _Result
+        return kind(place[0], int(place["number"]))
+    path = place["quoted"] or place["path"].rstrip(_AFTER_PATH) or place["path"]
+    return _File(f"file:{path}", path)
 
 
 def _name_end(text: str, start: int) -> int:
