@@ -85,6 +85,6 @@ delete = Procedure(
     summary="Remove a file that no message has.",
     request=DeleteFile,
     response=Empty,
-    scope=Scope.CONVERSATIONS_WRITE,
+    scope=Scope.CONVERSATIONS_DELETE,
     target="file_id",
 )

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeGuard
 
 import msgspec
 
@@ -41,8 +42,15 @@ STALLED = timedelta(hours=1)
 """How long after its announcement a file may still be coming, unless it comes to this process."""
 UNSENT = timedelta(days=7)
 """How long a file is kept that no message has: as long as a draft may wait in a browser."""
+LARGEST_PICTURE = 10 * 10**6
+"""Bytes of a picture that a model gets: it is whole in memory then, for every request."""
+PATIENCE_SECONDS = 20.0
+"""How long a turn waits for what its files say: others' files may be read before them."""
 REMOVED_AT_ONCE = 100
 """Files whose bytes are removed in one go."""
+
+
+_UNREAD = FileText(note="it has not been read yet; it will have been a little later")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -137,7 +145,7 @@ class FileService:
 
     # Coming and going.
 
-    async def create(self, here: Conversation, request: CreateFile) -> FileUpload:
+    async def create(self, conversation: Conversation, request: CreateFile) -> FileUpload:
         """Announce a file; a client's own id makes it safe to ask twice.
 
         Raises:
@@ -146,7 +154,7 @@ class FileService:
             LimitReached: the owner's files would be too much together.
             Conflict: the conversation was deleted, or the id is taken by something else.
         """
-        require_undeleted(here)
+        require_undeleted(conversation)
         if request.size > self._limits.file:
             raise TooLarge(
                 f"A file may have {self._limits.file // 10**6:,} MB, and this one has "
@@ -160,13 +168,13 @@ class FileService:
             )
         upload = FileUpload(
             id=request.file_id or FileId(self._clock.new_id()),
-            conversation_id=here.id,
+            conversation_id=conversation.id,
             name=files.clean_name(request.name),
             size=request.size,
             created_at=self._clock.now(),
         )
         try:
-            await self._uploads.add(upload, here.owner, quota=self._limits.owner)
+            await self._uploads.add(upload, conversation.owner, quota=self._limits.owner)
         except Conflict:
             known = (await self._uploads.find([upload.id])).get(upload.id)
             if known is None or _announced(known) != _announced(upload):
@@ -267,8 +275,7 @@ class FileService:
         parts: list[FilePart] = []
         for number, file_id in enumerate(dict.fromkeys(ids)):
             upload = found.get(file_id)
-            here = upload is not None and upload.conversation_id == conversation_id
-            if upload is None or not here or upload.state != "stored":
+            if not _is_in(upload, conversation_id):
                 raise InvalidRequest(
                     "There is no such file in this conversation, or it has not come whole yet.",
                     hint="Announce it with files.create, and send its bytes.",
@@ -285,7 +292,7 @@ class FileService:
         wanted = {part.file_id for part in _files(messages)}
         for upload in (await self._uploads.find(wanted)).values():
             copy_id = copied_file(upload.id, into.id)
-            said = await self._uploads.text(upload.id)
+            text = await self._uploads.text(upload.id)
             copy = msgspec.structs.replace(upload, id=copy_id, conversation_id=into.id)
             try:
                 await self._uploads.add(
@@ -294,13 +301,13 @@ class FileService:
                     quota=self._limits.owner,
                 )
                 await self._store.copy(upload.id, copy_id)
-                if said is not None:
-                    await self._uploads.set_text(copy_id, said)
+                if text is not None:
+                    await self._uploads.set_text(copy_id, text)
             except ChatError as error:
                 _log.warning("BestChat: %s was not copied: %s", upload.id, error.info.code)
 
     async def contents(
-        self, here: ConversationId, messages: Sequence[Message], facts: ModelFacts
+        self, conversation_id: ConversationId, messages: Sequence[Message], facts: ModelFacts
     ) -> Mapping[FileId, Part]:
         """What a model gets in place of the files in messages: pictures, or text under a budget.
 
@@ -311,13 +318,16 @@ class FileService:
         """
         contents: dict[FileId, Part] = {}
         found = await self._uploads.find({part.file_id for part in _files(messages)})
+        await self._await_texts(
+            upload for upload in found.values() if upload.conversation_id == conversation_id
+        )
         for message in messages:
             parts = _files([message])
             texts = sum(part.media_type not in PICTURES for part in parts)
             budget = files.text_budget(facts.window, texts)
             for part in parts:
                 upload = found.get(part.file_id)
-                if upload is None or upload.conversation_id != here or upload.state != "stored":
+                if not _is_in(upload, conversation_id):
                     contents[part.file_id] = TextPart(files.missing(part))
                 else:
                     contents[part.file_id] = await self._content(part, upload, facts, budget)
@@ -329,26 +339,39 @@ class FileService:
         try:
             if upload.media_type in PICTURES:
                 return await self._picture(upload, facts)
-            return TextPart(files.as_text(part, await self._said(upload), budget))
+            text = await self._uploads.text(upload.id) or _UNREAD
+            return TextPart(files.as_text(part, text, budget))
         except ChatError as error:
             if error.info.kind != "missing":
                 raise
             return TextPart(files.missing(part))
 
     async def _picture(self, upload: FileUpload, facts: ModelFacts) -> Part:
+        unseen = ""
         if facts.images is False:
-            blind = FileText(note="it is a picture, and this model does not look at pictures")
-            return TextPart(files.as_text(upload.part, blind, 0))
+            unseen = "it is a picture, and this model does not look at pictures"
+        elif upload.size > LARGEST_PICTURE:
+            most = LARGEST_PICTURE // 10**6
+            unseen = f"it is a picture of {upload.size:,} bytes, and models get at most {most} MB"
+        if unseen:
+            return TextPart(files.as_text(upload.part, FileText(note=unseen), 0))
         data = bytearray()
         async for piece in self._store.read(upload.id):
             data += piece
         return ImagePart(upload.media_type, bytes(data))
 
-    async def _said(self, upload: FileUpload) -> FileText:
-        """What a file says; if nobody has read it yet, that is done now."""
-        known = await self._uploads.text(upload.id)
-        # A turn that is stopped must not stop the reading.
-        return await asyncio.shield(self._read(upload)) if known is None else known
+    async def _await_texts(self, uploads: Iterable[FileUpload]) -> None:
+        """Have read what nobody has read yet, and wait for that, though not for ever."""
+        reading = [
+            self._read(upload)
+            for upload in uploads
+            if upload.state == "stored"
+            and upload.text == "pending"
+            and upload.media_type not in PICTURES
+        ]
+        if reading:
+            # It goes on when this does not: it is wanted again, at the latest by the next turn.
+            await asyncio.wait(reading, timeout=PATIENCE_SECONDS)
 
     # Reading, in the background.
 
@@ -363,22 +386,22 @@ class FileService:
     async def _read_text(self, upload: FileUpload) -> FileText:
         """Find out what a file says, and keep that; a failure is a note."""
         if upload.media_type not in file_types.READABLE:
-            said = FileText(note=f"{upload.media_type}, {upload.size:,} bytes")
+            text = FileText(note=f"{upload.media_type}, {upload.size:,} bytes")
         else:
             try:
-                said = await self._texts.read(
+                text = await self._texts.read(
                     upload.media_type, self._store.read(upload.id), files.MOST_TEXT
                 )
             except ChatError as error:
-                said = FileText(note=error.info.text)
+                text = FileText(note=error.info.text)
             except Exception as error:  # noqa: BLE001  one file must not keep a turn from going on
                 _log.error("BestChat: the file %s was not read: %s", upload.id, origin(error))
-                said = FileText(note="it could not be read")
+                text = FileText(note="it could not be read")
         try:
-            await self._uploads.set_text(upload.id, said)
+            await self._uploads.set_text(upload.id, text)
         except ChatError as error:  # it is read again when it is wanted again
             _log.warning("BestChat: the text of %s is not kept: %s", upload.id, error.info.code)
-        return said
+        return text
 
     # Housekeeping.
 
@@ -404,6 +427,15 @@ class FileService:
             await self._store.delete(file_id)
         await self._uploads.let_go_unsent(now - UNSENT)
         await self.sweep()
+
+
+def _is_in(upload: FileUpload | None, conversation_id: ConversationId) -> TypeGuard[FileUpload]:
+    """Whether a file belongs to a conversation, and is there."""
+    return (
+        upload is not None
+        and upload.conversation_id == conversation_id
+        and upload.state == "stored"
+    )
 
 
 def _announced(upload: FileUpload) -> tuple[ConversationId, str, int]:

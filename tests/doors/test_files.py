@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bestchat_server_ext.core.ids import ConversationId, FileId
 from bestchat_server_ext.core.messages import FilePart, ImagePart, TextPart
 from bestchat_server_ext.core.models import ModelFacts
 from bestchat_server_ext.core.request import ModelRequest
+from bestchat_server_ext.services import files as file_service
 from bestchat_server_ext.services.files import STALLED, UNSENT
 from bestchat_server_ext.services.housekeeping import PURGE_SECONDS
 from bestchat_server_ext.services.providers import ProviderEntry
@@ -84,6 +86,46 @@ async def test_a_picture_goes_as_a_picture_where_there_are_eyes(
         assert "does not look at pictures" in shown.text
     else:
         assert shown == ImagePart("image/png", PNG)
+
+
+async def test_a_picture_that_is_too_large_is_told_of(
+    build: Build,
+    begin: Begin,
+    script: Write,
+    scripts_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(file_service, "LARGEST_PICTURE", len(PNG) - 1)
+    script("echo", (Echo(),))
+    clock = ManualClock()
+    known = Listening(scripts_dir, clock, images=True)
+    house = await build(clock=clock, others=[known.entry])
+    talk = await begin(InProcessClient(house.application))
+    upload = await attach(house, talk.id, PNG, "shot.png")
+    await talk.ask("known/echo", files=(upload.id,))
+    await talk.until(ev.TurnFinished)
+    shown = known.heard[0].messages[0].parts[1]
+    assert isinstance(shown, TextPart)
+    assert "it is a picture of 58 bytes" in shown.text
+
+
+async def test_a_turn_does_not_wait_for_ever_for_a_text(
+    build: Build, begin: Begin, script: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_service, "PATIENCE_SECONDS", 0.05)
+    script("echo", (Echo(),))
+    house = await build()
+    talk = await begin(InProcessClient(house.application))
+    reader = house.application._services.files._texts
+    async with reader._free, reader._free:  # two files of others are being read
+        upload = await attach(house, talk.id, TABLE, "sales.csv")
+        await talk.ask("scripted/echo", "First.", files=(upload.id,))
+        await talk.until(ev.TurnFinished)
+        assert "it has not been read yet" in (await talk.answers())[0]
+    reading = house.application._services.files._reading
+    await asyncio.wait(list(reading.values()))
+    again = files.GetFile(upload.id)
+    assert (await InProcessClient(house.application).call(files.get, again)).text == "ready"
 
 
 async def test_files_take_a_quarter_of_the_window_together_and_always_the_same(

@@ -8,6 +8,7 @@ import json
 import os
 import zlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -126,6 +127,62 @@ async def test_parquet_gives_types_and_rows(tmp_path: Path) -> None:
     assert found.note.startswith("a table of 1,000 rows below its header and 2 columns; the first")
 
 
+@pytest.mark.parametrize(
+    "rows", [["x" * 300_000_000], ["x" * 5_000_000] * 200], ids=["one long value", "many times"]
+)
+async def test_a_parquet_file_that_swells_gives_its_types(tmp_path: Path, rows: list[str]) -> None:
+    parquet.write_table(pa.table({"note": rows}), tmp_path / "x.parquet", compression="zstd")
+    data = (tmp_path / "x.parquet").read_bytes()
+    assert len(data) < 100_000
+    peak = [0]
+
+    async def watched() -> AsyncIterator[bytes]:
+        yield data
+
+    reading = asyncio.create_task(ChildTextReader().read(file_types.PARQUET, watched(), LIMIT))
+    while not reading.done():
+        for pid in children():
+            with suppress(psutil.NoSuchProcess):
+                peak.append(psutil.Process(pid).memory_info().rss)
+        await asyncio.wait([reading], timeout=0.02)
+    found = await reading
+    assert found.text == "# note: string\nnote\n"
+    assert found.note.endswith("; they take too much memory to be shown")
+    assert max(peak) < 700 * 10**6
+
+
+async def test_plain_text_waits_for_no_other_file() -> None:
+    reader, begun = ChildTextReader(), asyncio.Event()
+
+    async def never() -> AsyncIterator[bytes]:
+        begun.set()
+        yield b"a"
+        await asyncio.Event().wait()
+
+    hanging = [asyncio.create_task(reader.read(file_types.CSV, never(), LIMIT)) for _ in range(4)]
+    await begun.wait()
+    async with asyncio.timeout(10):
+        assert await reader.read(file_types.PLAIN, pieces(b"short"), LIMIT) == FileText("short")
+        assert (await reader.read(file_types.JSON, pieces(b"{}"), LIMIT)).text == "{}"
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_no_more_of_a_text_is_taken_than_is_shown() -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1000
+            yield b"x" * 1000
+
+    found = await ChildTextReader().read(file_types.PLAIN, endless(), LIMIT)
+    assert found == FileText("x" * LIMIT, "its first 10,000 characters")
+    assert taken < 5 * LIMIT
+
+
 @pytest.mark.parametrize("kind", sorted(file_types.READABLE))
 @pytest.mark.parametrize("data", [b"", b"\0" * 1000, b"%PDF-1.4\nnothing", b"PAR1....PAR1", b"{}"])
 async def test_what_is_damaged_gives_a_note_and_no_text(kind: str, data: bytes) -> None:
@@ -145,12 +202,13 @@ async def test_a_file_that_swells_ends_in_a_note() -> None:
     assert found.note
 
 
-async def test_reading_that_takes_too_long_is_ended() -> None:
+@pytest.mark.parametrize("kind", [file_types.PLAIN, file_types.CSV])
+async def test_reading_that_takes_too_long_is_ended(kind: str) -> None:
     async def never() -> AsyncIterator[bytes]:
         yield b"a"
         await asyncio.Event().wait()
 
-    found = await ChildTextReader(seconds=0.5).read(file_types.PLAIN, never(), LIMIT)
+    found = await ChildTextReader(seconds=0.5).read(kind, never(), LIMIT)
     assert found == FileText(note="reading it took too long")
     assert children() == []
 
@@ -161,7 +219,7 @@ async def test_a_file_that_breaks_off_is_an_error_and_leaves_no_process() -> Non
         raise Unavailable("The disk is gone.")
 
     with pytest.raises(Unavailable):
-        await ChildTextReader().read(file_types.PLAIN, broken(), LIMIT)
+        await ChildTextReader().read(file_types.CSV, broken(), LIMIT)
     assert children() == []
 
 
@@ -173,7 +231,7 @@ async def test_whoever_stops_waiting_leaves_no_process() -> None:
         yield b"a"
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(ChildTextReader().read(file_types.PLAIN, slow(), LIMIT))
+    task = asyncio.create_task(ChildTextReader().read(file_types.CSV, slow(), LIMIT))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -190,7 +248,7 @@ async def test_a_child_has_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         await go_on.wait()
         yield b"a"
 
-    task = asyncio.create_task(ChildTextReader().read(file_types.PLAIN, slow(), LIMIT))
+    task = asyncio.create_task(ChildTextReader().read(file_types.CSV, slow(), LIMIT))
     await begun.wait()
     (child,) = children()
     environ = psutil.Process(child).environ()

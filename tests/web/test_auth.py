@@ -115,7 +115,7 @@ TABLE: dict[str, Row] = {
     "files.create": Row(Scope.CONVERSATIONS_WRITE, CONVERSATION, {"name": "secret.csv", "size": 3}),
     "files.get": Row(Scope.CONVERSATIONS_READ, {"file_id": "file"}),
     "files.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
-    "files.delete": Row(Scope.CONVERSATIONS_WRITE, {"file_id": "file"}),
+    "files.delete": Row(Scope.CONVERSATIONS_DELETE, {"file_id": "file"}, kernel=REFUSED),
     "approvals.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
     "approvals.answer": Row(
         Scope.APPROVALS, {"execution_id": "execution"}, {"verdict": "reject"}, kernel=REFUSED

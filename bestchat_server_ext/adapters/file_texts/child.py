@@ -13,8 +13,8 @@ import msgspec
 from bestchat_server_ext.adapters.file_texts.kinds import read
 from bestchat_server_ext.core.files import FileText
 
-MEMORY = 4 * 1024**3
-"""Bytes of address space; pyarrow asks for much that it does not use."""
+MEMORY = 1024**3
+"""Bytes of address space; loading pyarrow takes a third of them."""
 CPU_SECONDS = 60
 
 

@@ -18,6 +18,8 @@ from bestchat_server_ext.core.files import FileText
 
 MOST_ROWS = 200
 """Rows of a table that are shown."""
+LARGEST_GROUP = 256 * 1024**2
+"""Bytes of a Parquet file's group of rows, unpacked: of a larger one, no row is shown."""
 _SAMPLE = 16_384
 _LONGEST_OUTPUT = 2_000
 """Characters of one output of a notebook."""
@@ -88,7 +90,9 @@ def _dialect(sample: str) -> type[csv.Dialect]:
 
 def _shaped(rows: int, columns: int, shown: int, text: str, limit: int) -> FileText:
     note = f"a table of {rows:,} rows below its header and {columns:,} columns"
-    if shown < rows:
+    if rows and not shown:
+        note += "; they take too much memory to be shown"
+    elif shown < rows:
         note += f"; the first {shown:,} rows are shown"
     return FileText(text[:limit], note)
 
@@ -146,6 +150,18 @@ def _pdf(file: BinaryIO, limit: int) -> FileText:
     return FileText("\n\n".join(pages)[:limit], note)
 
 
+def _first_rows(table: Any) -> list[dict[str, Any]]:  # noqa: ANN401  pyarrow has no types
+    """The first rows of a Parquet file, if unpacking them takes no more memory than there is."""
+    groups = table.metadata.num_row_groups
+    if not groups or table.metadata.row_group(0).total_byte_size > LARGEST_GROUP:
+        return []
+    try:
+        batch = next(table.iter_batches(batch_size=MOST_ROWS, use_threads=False), None)
+        return [] if batch is None else batch.to_pylist()
+    except MemoryError:  # a value that is written once may stand in every row
+        return []
+
+
 def _parquet(file: BinaryIO, limit: int) -> FileText:
     try:
         from pyarrow import parquet
@@ -154,8 +170,7 @@ def _parquet(file: BinaryIO, limit: int) -> FileText:
     table: Any = parquet.ParquetFile(file)  # type: ignore[no-untyped-call]  # it has no types
     schema = table.schema_arrow
     fields = [f"# {field.name}: {field.type}" for field in schema]
-    batch = next(table.iter_batches(batch_size=MOST_ROWS), None)
-    rows = [] if batch is None else batch.to_pylist()
+    rows = _first_rows(table)
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(schema.names)

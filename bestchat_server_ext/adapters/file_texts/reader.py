@@ -1,8 +1,9 @@
-"""ChildTextReader: a child process for each file, with limits."""
+"""ChildTextReader: plain text at once; for each other file a child process, with limits."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
@@ -12,12 +13,18 @@ from pathlib import Path
 
 import msgspec
 
+from bestchat_server_ext.adapters.file_texts.kinds import read
+from bestchat_server_ext.core import file_types
 from bestchat_server_ext.core.files import FileText
 
 SECONDS = 60.0
 """How long reading a file may take."""
 AT_ONCE = 2
 """Files that are read at the same time; others wait."""
+_AS_THEY_ARE = frozenset({file_types.PLAIN, file_types.JSON})
+"""Types of which nothing is taken apart: they need no process, and wait for nobody's files."""
+_WIDEST = 4
+"""Bytes of the longest character."""
 _MODULE = "bestchat_server_ext.adapters.file_texts.child"
 _KEPT = frozenset(
     {
@@ -45,6 +52,8 @@ class ChildTextReader:
 
     async def read(self, media_type: str, pieces: AsyncIterator[bytes], limit: int) -> FileText:
         """The text of a file; see the port."""
+        if media_type in _AS_THEY_ARE:
+            return await self._read_as_it_is(media_type, pieces, limit)
         async with self._free:
             starting = asyncio.ensure_future(asyncio.to_thread(_start, media_type, limit))
             try:
@@ -55,6 +64,21 @@ class ChildTextReader:
             finally:
                 # Whoever stops waiting while it starts must not leave it behind.
                 await asyncio.to_thread(_end, await starting)
+
+    async def _read_as_it_is(
+        self, media_type: str, pieces: AsyncIterator[bytes], limit: int
+    ) -> FileText:
+        head, enough = io.BytesIO(), _WIDEST * (limit + 2)
+        try:
+            async with asyncio.timeout(self._seconds):
+                async for piece in pieces:
+                    head.write(piece)
+                    if head.tell() >= enough:
+                        break
+        except TimeoutError:
+            return TOO_LONG
+        head.seek(0)
+        return await asyncio.to_thread(read, media_type, head, limit)
 
 
 def _start(media_type: str, limit: int) -> subprocess.Popen[bytes]:
