@@ -110,7 +110,9 @@ async def test_nothing_stays_in_redis_for_ever(reach: Any, redis_url: str) -> No
     await RedisCache(server).put("key", 1, b"value", seconds=0.0001)
     await RedisCache(server).put("other", 1, b"value", seconds=30)
     with Redis.from_url(redis_url) as client:
-        assert all(0 < client.pttl(key) <= 30_000 for key in client.scan_iter(server.key("*")))
+        left = [client.pttl(key) for key in client.scan_iter(server.key("*"))]
+    # The short-lived one may go between the two questions, and is then -2; -1 would be for ever.
+    assert all(0 < milliseconds <= 30_000 or milliseconds == -2 for milliseconds in left)
 
 
 async def test_what_is_large_is_not_kept(reach: Any, monkeypatch: pytest.MonkeyPatch) -> None:
