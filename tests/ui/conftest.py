@@ -146,8 +146,21 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
+def labs() -> list[Lab]:
+    """All JupyterLabs that were started."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def no_layout_of_another_test(labs: list[Lab]) -> None:
+    """JupyterLab opens again what was open: a command would go to a notebook of another test."""
+    for lab in labs:
+        shutil.rmtree(lab.folder / "config/lab/workspaces", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def start_lab(
-    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], labs: list[Lab]
 ) -> Iterator[Callable[..., Lab]]:
     """Starts JupyterLabs; they are stopped when all tests are over."""
     with ExitStack() as stack:
@@ -155,6 +168,7 @@ def start_lab(
         def start(*arguments: str, **environ: str) -> Lab:
             lab = Lab(tmp_path_factory.mktemp("lab"), free_port(), *arguments, **environ)
             stack.callback(lab.stop)
+            labs.append(lab)
             return lab
 
         yield start
