@@ -20,7 +20,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Two files of tests at a time: most of what a test does is to wait. Those in a browser and those that
 # kill servers have the machine to themselves.
-AT_ONCE := -n 2 --dist loadfile --ignore tests/ui --ignore tests/faults
+AT_ONCE := -n 2 --dist loadfile
 # Where `make run` keeps its things: the demo must not touch the user's own conversations.
 RUN := $(CURDIR)/.run
 # JupyterLab asks whether to fetch news, in a box that covers the panel's text field.
@@ -81,7 +81,7 @@ test: test-python test-web
 # that is cut at random stalls now and then. What fails twice has failed.
 test-python: $(VENV)/panel labextension/node_modules/installed
 	@scripts/ensure chromium postgres redis
-	@$(BIN)/python -m pytest $(AT_ONCE) || $(BIN)/python -m pytest --ignore tests/ui --last-failed
+	@$(BIN)/python -m pytest $(AT_ONCE) --ignore tests/ui --ignore tests/faults || $(BIN)/python -m pytest --ignore tests/ui --last-failed
 	@$(BIN)/python -m pytest tests/faults
 	@$(BIN)/python -m pytest tests/ui || $(BIN)/python -m pytest tests/ui --last-failed
 
@@ -91,8 +91,8 @@ test-web: labextension/node_modules/installed
 
 test-versions: $(VENV)/installed
 	@scripts/ensure chromium
-	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- tests/web tests/notebooks tests/ui/test_answer_button.py
-	@scripts/test_with python3.13 -- tests/unit tests/doors
+	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- $(AT_ONCE) tests/web tests/notebooks tests/ui/test_answer_button.py
+	@scripts/test_with python3.13 -- $(AT_ONCE) tests/unit tests/doors
 	@scripts/test_with python3.11 'notebook==7.6.*' 'voila==0.5.*' -- tests/ui/test_widget.py
 
 faults: $(VENV)/installed
