@@ -90,11 +90,6 @@ def stopped(kernel: Kernel, running: Running, subshell_id: str | None = None) ->
     return ran
 
 
-def heard_by(*versions: int) -> bool:
-    return ipykernel.version_info[0] == 6 or ipykernel.version_info[:2] >= versions
-
-
-@pytest.mark.skipif(not heard_by(7, 4), reason="this ipykernel hears it in a subshell only")
 def test_a_click_ends_the_turn_while_the_cell_runs(kernel: Kernel) -> None:
     ran = stopped(kernel, kernel.begin("%%chat\nhang on", "a", attended=True))
     assert ran.error["evalue"] == "Stopped. What had arrived is kept."
@@ -107,7 +102,6 @@ def test_a_click_ends_the_turn_while_the_cell_runs(kernel: Kernel) -> None:
     assert kernel.ask("%%chat\ncount", "b") == "messages: 3"
 
 
-@pytest.mark.skipif(not heard_by(7, 4), reason="this ipykernel hears it in a subshell only")
 def test_what_no_page_says_ends_no_cell(kernel: Kernel) -> None:
     running = kernel.begin("%%chat\nhang on", "a", attended=True)
     key = button(running.until(lambda ran: button(ran) is not None))
@@ -116,7 +110,7 @@ def test_what_no_page_says_ends_no_cell(kernel: Kernel) -> None:
     assert ran.error["evalue"] == "Stopped. What had arrived is kept."
 
 
-@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="ipykernel 6 has no subshells")
+@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="subshells came with ipykernel 7")
 def test_a_click_is_heard_in_a_subshell(kernel: Kernel) -> None:
     running = kernel.begin("%%chat\nhang on", "a", attended=True)
     ran = stopped(kernel, running, subshell(kernel))

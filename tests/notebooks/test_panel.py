@@ -8,7 +8,6 @@ import uuid
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-import ipykernel
 import pytest
 from jupyter_client.session import Session
 
@@ -235,17 +234,11 @@ def test_a_page_joins_the_conversation_that_a_cell_began(page: Page) -> None:
     assert page.kernel.run("panel.conversation").value == f"'{created['id']}'"
 
 
-@pytest.mark.skipif(
-    (7,) <= ipykernel.version_info[:2] < (7, 4), reason="this ipykernel hears it in a subshell only"
-)
 def test_a_page_is_heard_while_a_cell_asks(page: Page) -> None:
     page.call("turns.cancel", turn_id=waits_for_an_answer(page.kernel))
     page.kernel.until_turns("cancelled", 1)
 
 
-@pytest.mark.skipif(
-    (7,) <= ipykernel.version_info[:2] < (7, 4), reason="this ipykernel hears it in a subshell only"
-)
 def test_who_does_not_have_the_key_of_the_kernel_is_not_heard(page: Page) -> None:
     turn = {"turn_id": waits_for_an_answer(page.kernel)}
     call = {"door": "call", "key": "a stranger's", "id": "theirs", "name": "turns.cancel"}
@@ -258,9 +251,6 @@ def test_who_does_not_have_the_key_of_the_kernel_is_not_heard(page: Page) -> Non
     assert len(page.answers) == 1
 
 
-@pytest.mark.skipif(
-    (7,) <= ipykernel.version_info[:2] < (7, 4), reason="this ipykernel hears it in a subshell only"
-)
 def test_what_no_page_says_ends_no_cell(page: Page) -> None:
     turn = waits_for_an_answer(page.kernel)
     for data in ({"method": "custom"}, {"method": "custom", "content": 5}, 5):

@@ -37,7 +37,7 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
   autoStart: true,
   provides: IBestChat,
   requires: [
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the type is; the token is not
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the interface of this name is; the token has no other
     ...[IRenderMimeRegistry, IEditorLanguageRegistry, ISanitizer],
     ...[ICodeActions, IContextSources, IMentionSources, ISlashCommands],
   ],
