@@ -15,3 +15,5 @@ class Attachment:
     """What a model gets to see of it."""
     kind: str = "variable"
     """What it is, in a word."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about it."""

@@ -15,6 +15,7 @@ from bestchat_kernel.asking import ask
 from bestchat_kernel.button import AnswerButton
 from bestchat_kernel.cells import CellCounter, CellKey
 from bestchat_kernel.display import Screen, captioned, counted
+from bestchat_kernel.elsewhere import Elsewhere
 from bestchat_kernel.failure import ChatFailed
 from bestchat_kernel.failures import Failures
 from bestchat_kernel.files import attached
@@ -39,6 +40,7 @@ class ChatCells:
         loop: LoopThread,
         session: Asks,
         failures: Failures,
+        elsewhere: Elsewhere,
         name: Callable[[str], CellKey] | None = None,
         is_chat: Callable[[str], bool] | None = None,
     ) -> None:
@@ -49,13 +51,14 @@ class ChatCells:
             loop: the thread that asks.
             session: who answers.
             failures: what went wrong before.
+            elsewhere: who gets pages and conversations that are mentioned.
             name: gives the key of a cell that the front end does not name, from its source.
             is_chat: whether a whole cell is nothing but a chat.
         """
         self._shell = shell
         self._loop = loop
         self._session = session
-        self._places = places(shell, failures)
+        self._places = places(shell, failures, elsewhere)
         self._name = name or CellCounter().key
         self._is_chat = is_chat or _is_chat
 

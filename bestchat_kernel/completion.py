@@ -11,11 +11,14 @@ from typing import Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
+from bestchat_kernel.elsewhere import Elsewhere
 from bestchat_kernel.namespace import variables
 from bestchat_kernel.options import FORMS, OPTIONS
 
 _LINE = re.compile(r"\s*(?:%%chat|%chat\s+(?:ask|fix|explain))(?P<rest>\s.*)?", re.DOTALL)
-_MENTION = re.compile(r"(?:^|\s)@(?P<name>file:\S*|(?:In|Out)\[\d*|\w*)$")
+_MENTION = re.compile(
+    r"(?:^|\s)@(?P<name>(?:file|url):\S*|conversation:(?:\"[^\"\n]*|[^\s\"]*)|(?:In|Out)\[\d*|\w*)$"
+)
 _FLAG = re.compile(r"(?:^|\s)(?P<flag>--?[\w-]*)$")
 _VALUE = re.compile(r"(?:^|\s)(?P<flag>--?[\w-]+)[=\s]\s*(?P<value>[^\s=]*)$")
 _CELLS = 20
@@ -28,9 +31,10 @@ _OF_VARIABLES = {"--image", "--schema", "--out"}
 class Completion:
     """Completes what stands in a chat cell of one shell."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        """Know the shell's variables."""
+    def __init__(self, shell: InteractiveShell, elsewhere: Elsewhere) -> None:
+        """Know the shell's variables, and what there is elsewhere."""
         self._shell = shell
+        self._elsewhere = elsewhere
 
     def mentioned(self, before: str) -> tuple[list[str], str] | None:
         """What could be mentioned at the end of a text, and what is there of it; none if nothing.
@@ -44,7 +48,12 @@ class Completion:
         begun = mention["name"]
         if begun.startswith("file:"):
             return _paths(begun), begun
-        others = ["error", "file:", *self._cells(begun)]
+        if begun.startswith("conversation:"):
+            names = [_quoted(title) for title in self._elsewhere.titles()]
+            # A quote is understood before it is written.
+            bare = begun.replace('"', "").lower()
+            return [it for it in names if it.replace('"', "").lower().startswith(bare)], begun
+        others = ["conversation:", "error", "file:", "url:", *self._cells(begun)]
         return self._names(begun) + _beginning(others, begun), begun
 
     def _cells(self, begun: str) -> list[str]:
@@ -107,6 +116,10 @@ class Completion:
         }
 
 
+def _quoted(title: str) -> str:
+    return f'conversation:"{title}"' if " " in title else f"conversation:{title}"
+
+
 def _paths(begun: str) -> list[str]:
     """Files and folders whose path begins so; such as need no quotes."""
     folder, _, name = begun.removeprefix("file:").rpartition("/")
@@ -127,10 +140,10 @@ def _beginning(names: Iterable[str], begun: str) -> list[str]:
 _MATCHER = "bestchat_matcher"
 
 
-def install(shell: InteractiveShell) -> None:
+def install(shell: InteractiveShell, elsewhere: Elsewhere) -> None:
     """Complete in this shell."""
     uninstall(shell)
-    completion = Completion(shell)
+    completion = Completion(shell, elsewhere)
 
     def match(context: CompletionContext) -> dict[str, Any]:
         return completion.match(context)

@@ -13,6 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from bestchat_kernel import completion, options, process, verbatim
 from bestchat_kernel.cell import ChatCells
+from bestchat_kernel.elsewhere import Elsewhere
 from bestchat_kernel.failure import ChatFailed
 from bestchat_kernel.failures import Failures
 from bestchat_kernel.loop import loop_thread
@@ -25,12 +26,19 @@ class ChatMagics(Magics):
     """The magics of one shell."""
 
     def __init__(
-        self, shell: InteractiveShell, cells: ChatCells, verbs: Verbs, failures: Failures
+        self,
+        shell: InteractiveShell,
+        cells: ChatCells,
+        verbs: Verbs,
+        failures: Failures,
+        elsewhere: Elsewhere,
     ) -> None:
         """Serve a shell."""
         super().__init__(shell)
         self.failures = failures
         """What `%chat fix` can be about."""
+        self.elsewhere = elsewhere
+        """What can be mentioned that is not in this kernel."""
         self._cells = cells
         self._verbs = verbs
 
@@ -67,9 +75,10 @@ def load(shell: InteractiveShell) -> None:
     if magics is None:
         session, replay, loop = process.session(), process.replay(), loop_thread()
         failures = Failures(shell)
-        cells = ChatCells(shell, loop, replay, failures)
+        elsewhere = Elsewhere(loop, session, replay)
+        cells = ChatCells(shell, loop, replay, failures, elsewhere)
         verbs = Verbs(shell, loop, session, replay, cells, failures)
-        magics = ChatMagics(shell, cells, verbs, failures)
+        magics = ChatMagics(shell, cells, verbs, failures, elsewhere)
     install(shell, magics)
 
 
@@ -80,7 +89,7 @@ def install(shell: InteractiveShell, magics: ChatMagics) -> None:
     _loaded[shell] = magics
     shell.register_magics(magics)
     verbatim.install(shell)
-    completion.install(shell)
+    completion.install(shell, magics.elsewhere)
 
 
 def unload(shell: InteractiveShell) -> None:

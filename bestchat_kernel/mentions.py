@@ -1,4 +1,4 @@
-"""What a prompt mentions: `@name`, `@In[3]`, `@Out[3]`, `@error`, `@file:path`.
+"""What a prompt mentions: `@name`, `@In[3]`, `@Out[3]`, `@error`, `@file:path`, `@url:address`.
 
 A mention attaches something and leaves the text as it is. It counts only after white space or at
 a line's beginning, and only in prose: the caller masks code.
@@ -36,19 +36,24 @@ class Places:
         output: gives what that cell showed as its result, in a tuple that is empty without one.
         error: gives the last error, with its cell; none before the first one.
         file: gives a text file; raises `ValueError`, with the reason, if that cannot be had.
+        page: gives the text of a page; raises a `ChatError` if that cannot be had: an answer
+            without it would be one to another question.
+        conversation: gives what was said in another conversation; likewise.
     """
 
     source: Callable[[int], str | None]
     output: Callable[[int], tuple[object, ...]]
     error: Callable[[], str | None]
     file: Callable[[str], Attachment]
+    page: Callable[[str], Attachment]
+    conversation: Callable[[str], Attachment]
 
 
-def _no_file(path: str) -> Attachment:
-    raise ValueError(f"{path!r} cannot be attached here.")
+def _nothing(name: str) -> Attachment:
+    raise ValueError(f"{name!r} cannot be attached here.")
 
 
-NOWHERE = Places(lambda _: None, lambda _: (), lambda: None, _no_file)
+NOWHERE = Places(lambda _: None, lambda _: (), lambda: None, _nothing, _nothing, _nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,15 @@ class _Result(_Cell):
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _Named:
     name: str
+    kind: str
+    """`file`, `url` or `conversation`."""
     path: str
+    """What stands behind the kind."""
 
 
-_Mention = _Variable | _Source | _Result | _File
+_Mention = _Variable | _Source | _Result | _Named
 
 
 _AT = re.compile(r"(?P<alone>(?<![^\r\n])[ \t]*@)|(?<!\S)@")
@@ -91,8 +99,10 @@ _DEFINITION = re.compile(r"(?:async[ \t]+def|def|class)[ \t]+\w")
 
 _PLACE = re.compile(
     r"(?P<cell>In|Out)\[(?P<number>\d{1,9})\]"
-    r"|file:(?:\"(?P<quoted>[^\"\r\n]+)\"|(?P<path>[^\s\"]+))"
+    r"|(?P<kind>file|url|conversation):(?:\"(?P<quoted>[^\"\r\n]+)\"|(?P<path>[^\s\"]+))"
 )
+_EVALUATED = "}"
+"""What the caller puts into the place of expressions."""
 # What ends a sentence ends the path before it.
 _AFTER_PATH = ".,;:!?)]}'\""
 
@@ -119,6 +129,7 @@ def attach(
             notes.append(found)
         elif found is not None:
             chosen[name] = found
+            notes += found.notes
             if found.summary.endswith(LATE):
                 told = f"`@{name}` took too long to say what is in it: only its type goes along."
                 notes.append(told)
@@ -137,8 +148,8 @@ def _found(
             return _of_source(mention, places)
         case _Result():
             return _of_result(mention, places)
-        case _File():
-            return _of_file(mention, places)
+        case _Named():
+            return _of_named(mention, places)
         case _Variable() if mention.name in namespace:
             return _of_variable(mention, namespace[mention.name])
         case _Variable(name="error") if (told := places.error()) is not None:
@@ -170,9 +181,12 @@ def _of_result(mention: _Result, places: Places) -> Attachment | str:
     return Attachment(mention.name, summarise(output[0], mention.name), kind="output")
 
 
-def _of_file(mention: _File, places: Places) -> Attachment | str:
+def _of_named(mention: _Named, places: Places) -> Attachment | str:
+    if set(mention.path) == {_EVALUATED}:
+        return f"`@{mention.kind}:` takes no expression: write out what is meant."
+    gives = {"file": places.file, "url": places.page, "conversation": places.conversation}
     try:
-        return places.file(mention.path)
+        return gives[mention.kind](mention.path)
     except ValueError as error:
         return f"`@{mention.name}` was left as text: {error}"
 
@@ -194,8 +208,16 @@ def _of_match(place: re.Match[str]) -> _Mention:
     if place["cell"]:
         kind = _Source if place["cell"] == "In" else _Result
         return kind(place[0], int(place["number"]))
-    path = place["quoted"] or place["path"].rstrip(_AFTER_PATH) or place["path"]
-    return _File(f"file:{path}", path)
+    path = place["quoted"] or _without_end(place["path"])
+    return _Named(f"{place['kind']}:{path}", place["kind"], path)
+
+
+def _without_end(path: str) -> str:
+    """A path, or an address, without the end of the sentence; `…/wiki/C_(language)` is whole."""
+    bare = path.rstrip(_AFTER_PATH)
+    if bare.count("(") > bare.count(")") and path[len(bare) :].startswith(")"):
+        bare += ")"
+    return bare or path
 
 
 def _name_end(text: str, start: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from IPython.core.interactiveshell import InteractiveShell
 
 from bestchat_kernel.attachment import Attachment
+from bestchat_kernel.elsewhere import Elsewhere
 from bestchat_kernel.failures import Failures
 from bestchat_kernel.files import attached
 from bestchat_kernel.mentions import Places
@@ -23,7 +24,7 @@ def variables(shell: InteractiveShell) -> Mapping[str, object]:
     }
 
 
-def places(shell: InteractiveShell, failures: Failures) -> Places:
+def places(shell: InteractiveShell, failures: Failures, elsewhere: Elsewhere) -> Places:
     """What can be mentioned in a shell beside its variables."""
 
     def source(number: int) -> str | None:
@@ -38,7 +39,7 @@ def places(shell: InteractiveShell, failures: Failures) -> Places:
         last = failures.last
         return None if last is None else f"{last.source.rstrip()}\n\n{last.told}"
 
-    return Places(source, output, error, _file)
+    return Places(source, output, error, _file, elsewhere.page, elsewhere.conversation)
 
 
 def _file(path: str) -> Attachment:

@@ -79,10 +79,22 @@ class Record(msgspec.Struct, frozen=True):
     """What was answered."""
 
 
-class _File(msgspec.Struct, frozen=True):
+class Mention(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something from elsewhere that went along with a question."""
+
+    name: str
+    """What was mentioned."""
+    text: tuple[str, ...]
+    """What it said, line by line."""
+    notes: tuple[str, ...] = ()
+    """What the cell was told about it."""
+
+
+class _File(msgspec.Struct, frozen=True, omit_defaults=True):
     about: str
     version: int
     records: tuple[Record, ...]
+    mentions: tuple[Mention, ...] = ()
 
 
 class Recordings:
@@ -92,6 +104,7 @@ class Recordings:
         """Keep them in this file, which need not exist yet."""
         self.path = path
         self._records: dict[str, Record] | None = None
+        self._mentions: dict[str, Mention] = {}
         self._written = True
 
     def find(self, content: Content) -> Answer | None:
@@ -109,6 +122,22 @@ class Recordings:
         self._read()[content.key] = Record(content.key, content, answer)
         self._written = False
 
+    def mention(self, name: str) -> Mention | None:
+        """What was mentioned under a name; none if it was never recorded.
+
+        Raises:
+            InvalidRequest: the file is there and is none of ours.
+            Unavailable: it cannot be read.
+        """
+        self._read()
+        return self._mentions.get(name)
+
+    def keep_mention(self, mention: Mention) -> None:
+        """Record what was mentioned, in the place of what was there under its name."""
+        self._read()
+        self._mentions[mention.name] = mention
+        self._written = False
+
     def write(self) -> None:
         """Write the file, whole or not at all, if there is something new.
 
@@ -119,7 +148,8 @@ class Recordings:
 
         if self._written:
             return
-        whole = _File(ABOUT, 1, tuple(self._read().values()))
+        records = tuple(self._read().values())
+        whole = _File(ABOUT, 1, records, tuple(self._mentions.values()))
         data = msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n"
         try:
             handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
@@ -144,15 +174,17 @@ class Recordings:
 
     def _read(self) -> dict[str, Record]:
         if self._records is None:
-            self._records = {record.key: record for record in _records(self.path)}
+            file = _file(self.path)
+            self._records = {record.key: record for record in file.records}
+            self._mentions = {mention.name: mention for mention in file.mentions}
         return self._records
 
 
-def _records(path: Path) -> tuple[Record, ...]:
+def _file(path: Path) -> _File:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return ()
+        return _File(ABOUT, 1, ())
     except OSError as error:
         raise Unavailable(
             f"The recording {str(path)!r} cannot be read: {error.strerror}.",
@@ -169,7 +201,7 @@ def _records(path: Path) -> tuple[Record, ...]:
         raise InvalidRequest(
             f"{str(path)!r} was recorded by a newer version of BestChat.", hint="Upgrade this one."
         )
-    return file.records
+    return file
 
 
 def _likeness(one: Content, other: Content) -> tuple[int, float]:

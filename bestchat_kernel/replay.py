@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from bestchat_kernel.cells import NEWEST, Cells, Place
-from bestchat_kernel.recordings import Answer, Content, Recordings
+from bestchat_kernel.recordings import Answer, Content, Mention, Recordings
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.session import (
     Began,
@@ -172,6 +172,32 @@ class Replay:
         answer = await ask()
         self.recordings.keep(content, answer)
         return answer
+
+    async def mentioned(
+        self, name: str, fetch: Callable[[], Awaitable[tuple[str, tuple[str, ...]]]]
+    ) -> tuple[str, tuple[str, ...]]:
+        """What a prompt mentions that comes from elsewhere: its text, and notes on it.
+
+        Args:
+            name: what it is recorded under.
+            fetch: gets it.
+
+        Raises:
+            NotRecorded: nobody may be asked, and it is not recorded.
+        """
+        if self.mode == "off":
+            return await fetch()
+        found = None if self.mode == "refresh" else self.recordings.mention(name)
+        if found is not None:
+            return "\n".join(found.text), found.notes
+        if self.mode == "only":
+            raise NotRecorded(
+                f"What is mentioned as {name[:100]!r} is not recorded, and nobody is asked.",
+                hint="Record it with %chat replay auto.",
+            )
+        text, notes = await fetch()
+        self.recordings.keep_mention(Mention(name, tuple(text.split("\n")), notes))
+        return text, notes
 
     def _before(self, question: Question) -> _Exchange | None:
         """The exchange that a question follows."""

@@ -20,6 +20,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from bestchat_kernel import magics, process
 from bestchat_kernel.cell import ChatCells
+from bestchat_kernel.elsewhere import Elsewhere
 from bestchat_kernel.failures import Failures
 from bestchat_kernel.kernel.assist import Assist
 from bestchat_kernel.kernel.kept import KeptAnswers
@@ -47,24 +48,25 @@ class BestChatKernel(IPythonKernel):  # type: ignore[misc]  # ipykernel has no t
         self._consoles: set[str] = set()
         self._submitted = ContextVar("submitted", default="")
         self._memory = Memory(Path(jupyter_runtime_dir()) / "bestchat", self._secret())
-        self.talk = self._begin()
+        elsewhere = Elsewhere(loop_thread(), process.session(), process.replay())
+        self.talk = self._begin(elsewhere)
         """What cells call."""
-        self._assist = Assist(self.shell, self.talk)
+        self._assist = Assist(self.shell, self.talk, elsewhere)
 
     def _secret(self) -> bytes:
         """What Jupyter keeps over a restart, and only over a restart."""
         key: bytes = getattr(self.session, "key", b"")
         return key or os.urandom(32)
 
-    def _begin(self) -> Talk:
+    def _begin(self, elsewhere: Elsewhere) -> Talk:
         shell, loop = self.shell, loop_thread()
         session, replay = process.session(), process.replay()
         kept, occurrences = KeptAnswers(session, replay, self._memory), Occurrences()
         failures = Failures(shell, self._is_chat)
-        cells = ChatCells(shell, loop, kept, failures, occurrences.key, self._is_alone)
+        cells = ChatCells(shell, loop, kept, failures, elsewhere, occurrences.key, self._is_alone)
         verbs = Verbs(shell, loop, session, replay, cells, failures)
         talk = Talk(shell, cells, verbs, kept, occurrences)
-        magics.install(shell, magics.ChatMagics(shell, cells, verbs, failures))
+        magics.install(shell, magics.ChatMagics(shell, cells, verbs, failures, elsewhere))
         shell.register_magics(TalkMagics(shell, talk))
         transform = partial(self._transform)
         # Who asks whether Python is complete means Python.

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from IPython.core.interactiveshell import InteractiveShell
 
 from bestchat_kernel.completion import Completion
+from bestchat_kernel.elsewhere import Elsewhere
 from bestchat_kernel.kernel.talk import HELP, Talk
 from bestchat_kernel.namespace import variables
 from bestchat_kernel.replay import Mode
@@ -29,11 +30,11 @@ _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 class Assist:
     """Helps with what is written in a BestChat kernel."""
 
-    def __init__(self, shell: InteractiveShell, talk: Talk) -> None:
+    def __init__(self, shell: InteractiveShell, talk: Talk, elsewhere: Elsewhere) -> None:
         """Know what there is to mention and to do."""
         self._shell = shell
         self._talk = talk
-        self._mentions = Completion(shell)
+        self._mentions = Completion(shell, elsewhere)
 
     # Completion.
 

@@ -35,6 +35,7 @@ from bestchat_server_ext.services.failover import FailoverService
 from bestchat_server_ext.services.files import FileService, Limits
 from bestchat_server_ext.services.housekeeping import Housekeeping
 from bestchat_server_ext.services.model_lists import ModelLists
+from bestchat_server_ext.services.pages import PageService
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderRegistry
@@ -188,15 +189,15 @@ async def _assemble(
         telemetry,
     )
     conversations = ConversationManager(database.storage, stream)
+    kept = timedelta(days=settings.keep_deleted_days)
     services = Services(
         storage=database.storage,
         stream=stream,
         conversations=conversations,
         exchange=ExchangeService(stream, files),
         files=files,
-        housekeeping=Housekeeping(
-            conversations, files, clock, timedelta(days=settings.keep_deleted_days)
-        ),
+        housekeeping=Housekeeping(conversations, files, clock, kept),
+        pages=_pages(settings),
         providers=registry,
         turns=TurnService(
             wheel, TitleService(stream, registry, usage, budget, settings.title_model or None)
@@ -253,6 +254,15 @@ def _files(settings: Settings, database: Database, clock: Clock) -> FileService:
     limits = Limits(settings.max_file_mb * 10**6, settings.max_files_mb * 10**6)
     store = LocalFiles(settings.data_dir / "files")
     return FileService(database.uploads, store, ChildTextReader(), clock, limits)
+
+
+def _pages(settings: Settings) -> PageService:
+    from bestchat_server_ext.adapters.file_texts import ChildTextReader
+    from bestchat_server_ext.adapters.pages_http import HttpPages
+    from bestchat_server_ext.adapters.provider_http.address import find_proxy
+
+    source = HttpPages(find_proxy, excepted=settings.private_page_hosts)
+    return PageService(source, ChildTextReader(seconds=20), allowed=settings.allow_pages)
 
 
 def _budget(

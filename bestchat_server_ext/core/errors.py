@@ -32,6 +32,7 @@
     │   ├── ContextOverflow   context_overflow      upstream
     │   ├── ContentRefused    content_refused       upstream
     │   └── UnusableAnswer    unusable_answer       upstream     not in the form that was asked for
+    ├── PageUnreadable        page_unreadable       upstream     a page that was mentioned
     ├── TurnCancelled         turn_cancelled        conflict     somebody pressed Stop
     ├── TurnInterrupted       turn_interrupted      unavailable  the process that ran it is gone
     ├── Unavailable           unavailable           unavailable  storage or server out of reach
@@ -285,6 +286,13 @@ class UnusableAnswer(ProviderError):
     """The model answered, and not in the form that was asked for, although it was told twice."""
 
     code = "unusable_answer"
+
+
+class PageUnreadable(ChatError):
+    """A page that was mentioned cannot be fetched, or is no text."""
+
+    code = "page_unreadable"
+    kind = "upstream"
 
 
 class TurnCancelled(ChatError):

@@ -17,6 +17,8 @@ PDF = "application/pdf"
 PARQUET = "application/vnd.apache.parquet"
 PLAIN = "text/plain"
 JSON = "application/json"
+HTML = "text/html"
+"""Only of pages that were fetched: an attached file with markup is `PLAIN`."""
 UNKNOWN = "application/octet-stream"
 
 READABLE = frozenset({CSV, NOTEBOOK, PDF, PARQUET, PLAIN, JSON})

@@ -20,6 +20,7 @@ from bestchat_server_ext.api import (
     files,
     messages,
     models,
+    pages,
     providers,
     system,
     tokens,
@@ -36,6 +37,7 @@ from bestchat_server_ext.services.conversations import ConversationManager
 from bestchat_server_ext.services.exchange import ExchangeService
 from bestchat_server_ext.services.files import FileService
 from bestchat_server_ext.services.housekeeping import Housekeeping
+from bestchat_server_ext.services.pages import PageService
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderRegistry
@@ -55,6 +57,7 @@ class Services:
     exchange: ExchangeService
     files: FileService
     housekeeping: Housekeeping
+    pages: PageService
     providers: ProviderRegistry
     turns: TurnService
     tokens: TokenService
@@ -111,6 +114,7 @@ class Bindings:
             files.get: self._file,
             files.list_: self._files,
             files.delete: self._delete_file,
+            pages.read: self._read_page,
             approvals.list_: self._pending,
             approvals.answer: self._answer,
             events.replay: self._replay,
@@ -251,6 +255,9 @@ class Bindings:
     async def _delete_file(self, _: Caller, request: files.DeleteFile) -> msgspec.Struct:
         await self._services.files.delete(request.file_id)
         return Empty()
+
+    async def _read_page(self, _: Caller, request: pages.ReadPage) -> msgspec.Struct:
+        return await self._services.pages.read(request.url)
 
     async def _pending(self, caller: Caller, request: approvals.ListApprovals) -> msgspec.Struct:
         found = await self._services.storage.pending(caller.owner, request.conversation_id)

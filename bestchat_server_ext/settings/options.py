@@ -226,6 +226,18 @@ class Settings(BaseModel):
     allow_user_keys: Annotated[
         bool, Field(description="Whether users may bring provider keys of their own.")
     ] = True
+    allow_pages: Annotated[
+        bool,
+        Field(description="Whether the server fetches pages that users mention with `@url:`."),
+    ] = True
+    private_page_hosts: Annotated[
+        tuple[Text, ...],
+        Listed,
+        Field(
+            description="Hosts from which pages are fetched although they are on this machine or "
+            "in a private network, as patterns such as wiki.example.org or 10.0.0.7:8080."
+        ),
+    ] = ()
     help_url: Annotated[
         str,
         AfterValidator(_server),

@@ -281,6 +281,8 @@ class BestChat(ExtensionApp):
     allowed_models = AnyTrait(help="Patterns of the models that may be used.").tag(config=True)
     allowed_base_urls = AnyTrait(help="How providers' addresses have to begin.").tag(config=True)
     allow_user_keys = AnyTrait(help="Whether users may bring keys of their own.").tag(config=True)
+    allow_pages = AnyTrait(help="Whether pages that users mention are fetched.").tag(config=True)
+    private_page_hosts = AnyTrait(help="Private hosts whose pages are fetched.").tag(config=True)
     enabled = AnyTrait(help="Whether there is a BestChat at all.").tag(config=True)
 
     def initialize_settings(self) -> None:

@@ -92,7 +92,12 @@ export interface MentionOptions {
 /** What comes of a mention: something that goes along, or why nothing does. */
 export type Mentioned =
   | { readonly attachment: Attachment }
-  | { readonly why: string; readonly busy?: boolean };
+  | {
+      readonly why: string;
+      readonly busy?: boolean;
+      /** Its kind, if who answers has to know that it could not be had. */
+      readonly missing?: string;
+    };
 
 /** Somebody who knows things of one kind that can be mentioned with `@`. */
 export interface MentionSource {
@@ -100,7 +105,7 @@ export interface MentionSource {
   knows(name: string): boolean;
   /** What there is whose name begins so. Comes back within two seconds. */
   complete(begun: string): Promise<MentionOptions>;
-  /** What a name stands for right now. Comes back within two seconds. */
+  /** What a name stands for right now. Comes back within two seconds, if it is not far away. */
   resolve(name: string): Promise<Mentioned>;
 }
 

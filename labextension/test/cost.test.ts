@@ -39,6 +39,7 @@ test("a window is as full as the last request and its answer were long", () => {
 test("what the site has decided is known by its options", () => {
   const options = [
     ["allow_user_keys", "false"],
+    ["allow_pages", "false"],
     ["help_url", "https://help.example/"],
     ["keep_deleted_days", "3"],
     ["allowed_models", "openai/*, local/*"],
@@ -46,6 +47,7 @@ test("what the site has decided is known by its options", () => {
   ].map(([name = "", value = ""]) => ({ name, value, origin: "default", description: "" }));
   assert.deepEqual(siteOf(options), {
     userKeys: false,
+    pages: false,
     helpUrl: "https://help.example/",
     keepDeletedDays: 3,
     rules: { allowed_models: "openai/*, local/*" },

@@ -21,6 +21,7 @@ from bestchat_server_ext.adapters.cache_memory import MemoryCache
 from bestchat_server_ext.adapters.catalog_file import open_catalog
 from bestchat_server_ext.adapters.file_texts import ChildTextReader
 from bestchat_server_ext.adapters.files_obstore import LocalFiles
+from bestchat_server_ext.adapters.pages_http import HttpPages
 from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
 from bestchat_server_ext.adapters.secrets_env import EnvSecrets
 from bestchat_server_ext.adapters.storage_sql import Database, open_database
@@ -50,6 +51,7 @@ from bestchat_server_ext.services.exchange import ExchangeService
 from bestchat_server_ext.services.failover import FailoverService
 from bestchat_server_ext.services.files import FileService, Limits
 from bestchat_server_ext.services.housekeeping import Housekeeping
+from bestchat_server_ext.services.pages import PageService
 from bestchat_server_ext.services.provider_settings import ProviderSettingsService
 from bestchat_server_ext.services.provider_trial import ProviderTrial
 from bestchat_server_ext.services.providers import ProviderEntry, ProviderRegistry
@@ -239,6 +241,7 @@ async def build(data_dir: Path, scripts_dir: Path) -> AsyncIterator[Build]:
                 exchange=ExchangeService(stream, files),
                 files=files,
                 housekeeping=Housekeeping(conversations, files, clock, timedelta(days=7)),
+                pages=PageService(HttpPages(), ChildTextReader()),
                 providers=providers,
                 turns=TurnService(
                     wheel, TitleService(stream, providers, usage, budget, title_model)

@@ -20,6 +20,7 @@ from bestchat_server_ext.api import (
     files,
     messages,
     models,
+    pages,
     providers,
     system,
     tokens,
@@ -294,6 +295,10 @@ class Cases:
         turn_id = await ask(client, await begin(client))
         turn = await client.call(turns.get, turns.GetTurn(turn_id))
         return msgspec.structs.replace(turn, request_id=RequestId("the same"))
+
+    async def pages_read(self, client: Client) -> object:
+        """Nothing leaves this machine, and nothing on it is fetched: it says so."""
+        return await failure(client.call(pages.read, pages.ReadPage("http://127.0.0.1:1/")))
 
     async def approvals_list(self, client: Client) -> object:
         request = approvals.ListApprovals(await begin(client))

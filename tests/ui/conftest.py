@@ -177,7 +177,7 @@ def start_lab(
 @pytest.fixture(scope="session")
 def lab(start_lab: Callable[..., Lab]) -> Lab:
     """The JupyterLab that most tests share; the script `echo` answers."""
-    lab = start_lab(BESTCHAT_DEFAULT_MODEL="scripted/echo")
+    lab = start_lab(BESTCHAT_DEFAULT_MODEL="scripted/echo", BESTCHAT_PRIVATE_PAGE_HOSTS="127.0.0.1")
     lab.wait()
     return lab
 

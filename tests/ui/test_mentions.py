@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +209,72 @@ def test_what_is_no_command_is_said(panel: Any, lab: Any) -> None:
     panel.composer.fill("/stop")
     panel.composer.press("Enter")
     panel.ends("cancelled")
+
+
+PAGE = "<title>Rivers</title><p>The Rhine is 1,230 km long."
+
+
+@pytest.fixture
+def page_url() -> Iterator[str]:
+    """A page of a server on this machine, which the tests' Jupyter Server may fetch."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/rivers" else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(PAGE.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/rivers"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_goes_along(panel: Any, page_url: str, tmp_path: Path) -> None:
+    panel.composer.press_sequentially("How long? @ur")
+    expect(options(panel)).to_have_text(["@url:a page on the web"])
+    panel.composer.press("Enter")
+    panel.composer.press_sequentially(f"{page_url} ")
+    expect(mentioned(panel)).to_have_text([re.compile(f"✓ @url:{page_url} page")])
+    panel.page.screenshot(path=tmp_path / "page.png")
+    panel.composer.press("Enter")
+    expect(panel.ends()).to_contain_text("The Rhine is 1,230 km long.")
+    expect(panel.questions.last).to_contain_text("How long?")
+
+
+def test_a_page_that_cannot_be_had_is_said_to_everybody(panel: Any, page_url: str) -> None:
+    panel.composer.fill(f"What is in @url:{page_url}/none and @url:http://10.0.0.1/ ?")
+    expect(mentioned(panel)).to_have_text(
+        [
+            re.compile("@url:.*/none: 127.0.0.1 answers 404."),
+            re.compile(
+                "@url:http://10.0.0.1/: 10.0.0.1 is on this machine or in a private network"
+            ),
+        ]
+    )
+    panel.composer.press("Enter")
+    expect(panel.ends()).to_contain_text("It could not be had. 127.0.0.1 answers 404.")
+
+
+def test_another_conversation_goes_along(panel: Any) -> None:
+    panel.ask("The word is Grimsel.")
+    panel.ends()
+    panel.composer.fill("/rename Of a word")
+    panel.composer.press("Enter")
+    expect(panel.root.locator(".jp-BestChat-header h2")).to_have_text("Of a word")
+    panel.composer.fill("/new")
+    panel.composer.press("Enter")
+    expect(panel.questions).to_have_count(0)
+    panel.composer.press_sequentially('Which? @conversation:"of a w')
+    expect(options(panel)).to_have_text([re.compile("@conversation:Of a word")])
+    panel.composer.press("Enter")
+    expect(panel.composer).to_have_value('Which? @conversation:"Of a word" ')
+    expect(mentioned(panel)).to_have_text([re.compile("✓ @conversation:Of a word conversation")])
+    panel.composer.press("Enter")
+    expect(panel.ends()).to_contain_text("The word is Grimsel.")

@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, TextIO
 
@@ -31,6 +32,7 @@ def read(media_type: str, file: BinaryIO, limit: int) -> FileText:
         file_types.PLAIN: _plain,
         file_types.JSON: _plain,
         file_types.CSV: _table,
+        file_types.HTML: _markup,
         file_types.NOTEBOOK: _notebook,
         file_types.PDF: _pdf,
         file_types.PARQUET: _parquet,
@@ -52,6 +54,56 @@ def _text(file: BinaryIO) -> TextIO:
         except UnicodeDecodeError:
             encoding = "cp1252"
     return io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+
+
+_NOT_SAID = (
+    "title",
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "svg",
+    "iframe",
+    "img",
+    "nav",
+    "form",
+)
+"""Elements that hold nothing of what a page says."""
+
+
+def _markup(file: BinaryIO, limit: int) -> FileText:
+    """A page as Markdown: what it says, without what steers it."""
+    try:
+        from bs4 import BeautifulSoup
+        from markdownify import MarkdownConverter
+    except ModuleNotFoundError:
+        return FileText(
+            note="reading pages needs markdownify on the server: pip install markdownify"
+        )
+    data = file.read()
+    soup = BeautifulSoup(_decoded(data), "html.parser")
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    body = soup.find("main") or soup.body or soup
+    for element in body(_NOT_SAID):
+        element.decompose()
+    try:
+        text = MarkdownConverter(heading_style="ATX", bullets="-").convert_soup(body)
+    except RecursionError:  # elements within elements, by the thousand
+        text = body.get_text("\n", strip=True)
+    text = re.sub(r"\n\s*\n", "\n\n", text).strip()
+    if title and not text.startswith(f"# {title}"):
+        text = f"# {title}\n\n{text}"
+    if len(text) > limit:
+        return FileText(text[:limit], f"its first {limit:,} characters of {len(text):,}")
+    return FileText(text)
+
+
+def _decoded(data: bytes) -> str | bytes:
+    """Markup as text, if it is UTF-8; else whoever parses it finds out what it is."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data
 
 
 def _plain(file: BinaryIO, limit: int) -> FileText:

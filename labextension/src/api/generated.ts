@@ -634,6 +634,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bestchat/api/pages.read": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch a page and give its text, for a prompt that mentions it. */
+        post: operations["pages.read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bestchat/api/providers.configure": {
         parameters: {
             query?: never;
@@ -2238,6 +2261,18 @@ export interface components {
             /** @description The options. */
             options: components["schemas"]["Option"][];
         };
+        /** @description What a page says. */
+        Page: {
+            /**
+             * @description What to know about the text, for example that it is cut.
+             * @default
+             */
+            note?: string;
+            /** @description Its text, as Markdown where it was HTML. */
+            text: string;
+            /** @description Where it came from in the end, after all redirects. */
+            url: string;
+        };
         Part: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["FilePart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"];
         /** @description Tool calls that wait for a decision. */
         PendingApprovals: {
@@ -2408,6 +2443,14 @@ export interface components {
             text: string;
             /** @description The turn that will answer it; it exists only once the message is sent. */
             turn_id: string;
+        };
+        /** @description Read a page on the web. */
+        ReadPage: {
+            /**
+             * @description Its address, with http or https. Only what everybody on the Internet could reach is fetched,
+             *     unless the site has made an exception; no cookies and no credentials go along.
+             */
+            url: string;
         };
         /** @description What a model thought before it spoke. */
         ReasoningPart: {
@@ -4485,6 +4528,45 @@ export interface operations {
             403: components["responses"]["NotAllowed"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "pages.read": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The protocol that the client speaks. One step of skew works; with more, the answer says which side to upgrade.
+                 * @example 1
+                 */
+                "X-BestChat-Protocol"?: components["parameters"]["Protocol"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadPage"];
+            };
+        };
+        responses: {
+            /** @description What a page says. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["NotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["LimitReached"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["UpstreamFailed"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -7,7 +7,7 @@
 import { redacted } from "./redaction.js";
 
 export interface Attachment {
-  /** What kind of thing it is: `variable`, `cell`, `notebook`, `selection`, `error`, `file`. */
+  /** What kind of thing it is: `variable`, `cell`, `notebook`, `selection`, `error`, `file`, `page`, … */
   kind: string;
   name: string;
   content: string;

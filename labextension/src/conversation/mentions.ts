@@ -42,7 +42,14 @@ function decorates(text: string, at: number, after: string): boolean {
 /** A name as it is meant: without quotes, and without the end of the sentence. */
 function nameIn(written: string): string {
   const quoted = /^(\w+:)"([^"]+)"$/.exec(written);
-  return quoted === null ? written.replace(PUNCTUATION, "") : `${quoted[1] ?? ""}${quoted[2] ?? ""}`;
+  return quoted === null ? withoutEnd(written) : `${quoted[1] ?? ""}${quoted[2] ?? ""}`;
+}
+
+/** Without the end of the sentence; an address that ends in `C_(language)` is whole. */
+function withoutEnd(written: string): string {
+  const bare = written.replace(PUNCTUATION, "");
+  const open = bare.split("(").length > bare.split(")").length;
+  return open && written.startsWith(")", bare.length) ? `${bare})` : bare;
 }
 
 /** Code in a text, out of the way; every position stays what it was. */

@@ -7,6 +7,8 @@ type Option = Schemas["Option"];
 export interface Site {
   /** Whether users may bring keys of their own. */
   readonly userKeys: boolean;
+  /** Whether pages are fetched that users mention. */
+  readonly pages: boolean;
   /** Where its users find help; empty if nowhere. */
   readonly helpUrl: string;
   /** Days for which what was deleted can be brought back. */
@@ -26,12 +28,13 @@ export const RULES = [
 
 export type Rule = (typeof RULES)[number];
 
-export const NO_SITE: Site = { userKeys: true, helpUrl: "", keepDeletedDays: 7, rules: {} };
+export const NO_SITE: Site = { userKeys: true, pages: true, helpUrl: "", keepDeletedDays: 7, rules: {} };
 
 export function siteOf(options: readonly Option[]): Site {
   const values = new Map(options.map(({ name, value }) => [name, value]));
   return {
     userKeys: values.get("allow_user_keys") !== "false",
+    pages: values.get("allow_pages") !== "false",
     helpUrl: values.get("help_url") ?? "",
     keepDeletedDays: Number(values.get("keep_deleted_days") ?? NO_SITE.keepDeletedDays),
     rules: Object.fromEntries(

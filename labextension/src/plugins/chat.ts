@@ -10,7 +10,9 @@ import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
 import { Client } from "../api/client.js";
 import { FileTransfer } from "../api/files.js";
+import { ConversationMentions } from "../context/conversations.js";
 import { FileMentions } from "../context/files.js";
+import { PageMentions } from "../context/pages.js";
 import { compose } from "../conversation/attachments.js";
 import { Catalog } from "../conversation/catalog.js";
 import { ConversationManager } from "../conversation/manager.js";
@@ -65,6 +67,8 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
     const manager = new ConversationManager(client, connection, memory, preferences);
     const catalog = new Catalog(client);
     mentionSources.add(new FileMentions(app.serviceManager.contents, trans));
+    mentionSources.add(new PageMentions(client, trans, () => catalog.view.site.pages));
+    mentionSources.add(new ConversationMentions(client, trans));
     panelCommands(manager, catalog, slashCommands, trans).forEach((command) => {
       slashCommands.add(command);
     });

@@ -13,6 +13,8 @@ export class HelpView extends Widget {
       ["@cell:3, @notebook", trans.__("a cell, or all of them")],
       ["@selection, @error", trans.__("what is marked, what the cell has raised")],
       ["@file:path", trans.__("a text file in the server's folder")],
+      ["@url:address", trans.__("a page on the web")],
+      ['@conversation:"title"', trans.__("what was said in another conversation")],
       ["Shift+Enter", trans.__("a new line")],
       ["↑", trans.__("in the empty field: what was asked before")],
     ];

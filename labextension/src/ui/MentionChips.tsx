@@ -30,7 +30,10 @@ function MentionChip({ mention: { name, mentioned } }: { mention: Mention }) {
     );
   }
   const state = mentioned.busy === true ? "busy" : "unknown";
-  const stays = trans.__("It stays text.");
+  const stays =
+    mentioned.missing === undefined
+      ? trans.__("It stays text.")
+      : trans.__("Who answers is told that it is missing.");
   return (
     <li className="jp-BestChat-chip" data-state={state} title={`${mentioned.why} ${stays}`}>
       @{name}: {mentioned.why}

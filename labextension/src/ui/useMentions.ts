@@ -59,7 +59,11 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
         if ("attachment" in mention) {
           return [mention.attachment];
         }
-        // Who answers has to know that there is a value which it did not get.
+        // Who answers has to know that there is something which it did not get.
+        if (mention.missing !== undefined) {
+          const content = trans.__("It could not be had. %1", mention.why);
+          return [{ kind: mention.missing, name: nameOnly(mention.name), content }];
+        }
         const content = trans.__("The notebook's kernel was busy: the value is not known.");
         return mention.busy === true ? [{ kind: "variable", name: mention.name, content }] : [];
       });
@@ -77,6 +81,10 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
     }),
     [names, known, attachments],
   );
+}
+
+function nameOnly(name: string): string {
+  return name.slice(name.indexOf(":") + 1);
 }
 
 async function resolve({ sources }: IMentionSources, name: string): Promise<Mentioned> {

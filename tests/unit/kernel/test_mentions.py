@@ -12,6 +12,7 @@ from bestchat_kernel.attachment import Attachment
 from bestchat_kernel.mentions import Places
 from bestchat_kernel.patience import within
 from bestchat_kernel.prompt import Prompt, prepare
+from bestchat_server_ext.core.errors import NotFound
 
 
 def file(path: str) -> Attachment:
@@ -20,11 +21,19 @@ def file(path: str) -> Attachment:
     return Attachment(path, f"text of {path}", kind="file")
 
 
+def conversation(name: str) -> Attachment:
+    if name.startswith("no"):
+        raise NotFound("No conversation has the title 'no'.")
+    return Attachment(name, "said", kind="conversation")
+
+
 PLACES = Places(
     source={1: "import os", 3: "x" * 30_000}.get,
     output=lambda number: ([1, 2],) if number == 2 else (),
     error=lambda: "1 / 0\n\nZeroDivisionError: division by zero",
     file=file,
+    page=lambda address: Attachment(address, "a page", kind="page", notes=("a note",)),
+    conversation=conversation,
 )
 
 
@@ -54,6 +63,36 @@ def test_they_are_attached_in_order(text: str, names: list[str]) -> None:
     assert [it.name for it in prompt.attachments] == names
     assert prompt.text == text
     assert prompt.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("Read @url:https://example.org/a?b=c#d.", "https://example.org/a?b=c#d", "page"),
+        ("(see @url:https://example.org/a)", "https://example.org/a", "page"),
+        ("@url:https://example.org/C_(language).", "https://example.org/C_(language)", "page"),
+        ('@url:"https://example.org/a b"', "https://example.org/a b", "page"),
+        ("as in @conversation:Rivers?", "Rivers", "conversation"),
+        ('as in @conversation:"About rivers"?', "About rivers", "conversation"),
+    ],
+)
+def test_pages_and_conversations_are_attached(text: str, name: str, kind: str) -> None:
+    prompt = prepared(text)
+    (found,) = prompt.attachments
+    assert (found.name, found.kind) == (name, kind)
+    assert prompt.text == text
+    assert prompt.notes == (("a note",) if kind == "page" else ())
+
+
+def test_one_that_cannot_be_had_is_a_failure() -> None:
+    with pytest.raises(NotFound):
+        prepared("go on as in @conversation:none")
+
+
+def test_code_and_expressions_name_nothing() -> None:
+    prompt = prepare("`@url:http://a` @url:{{ 1 }}", {}, lambda _: 1, places=PLACES)
+    assert prompt.attachments == ()
+    assert prompt.notes == ("`@url:` takes no expression: write out what is meant.",)
 
 
 def test_what_is_attached() -> None:

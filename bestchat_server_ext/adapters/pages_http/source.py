@@ -1,0 +1,168 @@
+"""HttpPages: an address -> what is there, redirects and limits included."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from bestchat_server_ext.core import pages
+from bestchat_server_ext.core.errors import NotPermitted, PageUnreadable
+from bestchat_server_ext.core.pages import Fetched
+
+if TYPE_CHECKING:
+    import aiohttp
+
+SECONDS = 15.0
+"""How long fetching may take, all redirects included."""
+MOST_REDIRECTS = 5
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_INFLATED = {"": 0, "identity": 0, "gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
+"""How what is sent is packed, and how zlib is told so; it was asked to be sent as it is."""
+_HEADERS = {
+    "Accept": "text/html, text/plain;q=0.9, text/*;q=0.8, application/json;q=0.7, */*;q=0.1",
+    "Accept-Encoding": "identity",
+    "User-Agent": "BestChat",
+}
+
+FindProxy = Callable[[str], str | None]
+"""Gives the proxy on the way to an address; none if there is none."""
+
+
+class HttpPages:
+    """Fetches pages."""
+
+    def __init__(
+        self,
+        find_proxy: FindProxy = lambda _: None,
+        *,
+        excepted: Sequence[str] = (),
+        seconds: float = SECONDS,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            find_proxy: tells the way; may take its time, and raise a `ChatError`.
+            excepted: patterns of hosts from which pages are fetched although they are not public.
+            seconds: how long fetching one may take.
+        """
+        self._find_proxy = find_proxy
+        self._excepted = excepted
+        self._seconds = seconds
+        self._believed: ssl.SSLContext | None = None
+
+    async def fetch(self, address: str) -> Fetched:
+        """What is at an address; see the port."""
+        # Together they take 0.1 s, which others on this loop should not have to wait for.
+        aiohttp = await asyncio.to_thread(importlib.import_module, "aiohttp")
+        if self._believed is None:
+            self._believed = await asyncio.to_thread(ssl.create_default_context)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._follow(address)
+        except TimeoutError:
+            raise PageUnreadable(
+                f"{_host(address)} did not send the page within {self._seconds:g} seconds."
+            ) from None
+        except aiohttp.ClientError as error:
+            raise _failed(address, error) from error
+        except (ValueError, UnicodeError) as error:  # a name that no address can have
+            raise _failed(address, error) from error
+
+    async def _follow(self, address: str) -> Fetched:
+        for _ in range(MOST_REDIRECTS + 1):
+            pages.require_address(address)
+            found = await self._get(address)
+            if isinstance(found, Fetched):
+                return found
+            address = urljoin(address, found).partition("#")[0]
+        raise PageUnreadable("It redirects again and again.")
+
+    async def _get(self, address: str) -> Fetched | str:
+        """What is at an address, or where it redirects to."""
+        import aiohttp
+
+        from bestchat_server_ext.adapters.pages_http.resolver import CheckedResolver
+
+        proxy = await asyncio.to_thread(self._find_proxy, address)
+        resolver = CheckedResolver(excepted=self._excepts(address))
+        await resolver.check(address, last=proxy is not None)
+        connector = aiohttp.TCPConnector(
+            resolver=None if proxy else resolver, ssl=self._believed or True, force_close=True
+        )
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # a few bytes can be inflated to gigabytes
+                headers=_HEADERS,
+            ) as session,
+            session.get(address, allow_redirects=False, proxy=proxy) as response,
+        ):
+            return await _taken(response)
+
+    def _excepts(self, address: str) -> bool:
+        parts = urlsplit(address)
+        return pages.is_excepted(parts.hostname or "", parts.port, self._excepted)
+
+
+async def _taken(response: aiohttp.ClientResponse) -> Fetched | str:
+    """A page, or where its server says that it is."""
+    where = response.headers.get("Location")
+    if response.status in _REDIRECTS and where:
+        return where
+    if not response.ok:
+        raise PageUnreadable(
+            f"{response.url.host} answers {response.status}.",
+            hint="Pages behind a login cannot be fetched; download it, and attach the file."
+            if response.status in {401, 403}
+            else "Check the address.",
+        )
+    kind = response.headers.get("Content-Type", "")
+    said = Fetched(str(response.url), kind, b"")
+    pages.media_type(said)  # before all of it comes
+    data, whole = await _body(response)
+    return Fetched(said.url, kind, data, whole)
+
+
+async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    """The first bytes of a page, and whether that is all."""
+    data = bytearray()
+    async for piece in _unpacked(response):
+        data += piece
+        if len(data) > pages.MOST_BYTES:
+            return bytes(data[: pages.MOST_BYTES]), False
+    return bytes(data), True
+
+
+async def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """What comes, never more of it at a time than is read of a page at all."""
+    packed = response.headers.get("Content-Encoding", "").strip().lower()
+    if packed not in _INFLATED:
+        raise PageUnreadable(f"{response.url.host} packs its pages in a way that is not known.")
+    inflater = zlib.decompressobj(_INFLATED[packed]) if _INFLATED[packed] else None
+    async for piece in response.content.iter_any():
+        try:
+            yield inflater.decompress(piece, pages.MOST_BYTES + 1) if inflater else piece
+        except zlib.error:
+            raise PageUnreadable("What comes is damaged.") from None
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or "that server"
+
+
+def _failed(address: str, error: Exception) -> PageUnreadable | NotPermitted:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, NotPermitted):
+            return cause
+        cause = cause.__cause__
+    return PageUnreadable(
+        f"{_host(address)} cannot be reached ({type(error).__name__}).", hint="Check the address."
+    )

@@ -1,0 +1,254 @@
+"""Pages from a real server, one that a site has made an exception for; and all that is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+import trustme
+
+from bestchat_server_ext.adapters.pages_http import HttpPages
+from bestchat_server_ext.core import pages
+from bestchat_server_ext.core.errors import InvalidRequest, NotPermitted, PageUnreadable
+from bestchat_server_ext.testing.http_host import Call, Host
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    started = Host()
+    await started.start()
+    yield started
+    await started.stop()
+
+
+def place(host: Host) -> str:
+    return urlsplit(host.url).netloc
+
+
+@pytest.fixture
+def source(host: Host) -> HttpPages:
+    """It may speak to this one port of this machine, and to no other."""
+    return HttpPages(excepted=[place(host)])
+
+
+def says(body: bytes, kind: str = "text/plain", status: int = 200, **more: str):  # noqa: ANN201
+    async def behave(call: Call) -> None:
+        await call.answer(status, body, Content_Type=kind, **more)
+
+    return behave
+
+
+def redirects(*where: str):  # noqa: ANN201
+    """Redirect to one after the other, then say something."""
+    rest = list(where)
+
+    async def behave(call: Call) -> None:
+        if rest:
+            await call.answer(302, b"", Location=rest.pop(0), Set_Cookie="a=canary")
+        else:
+            await call.answer(200, b"There.", Content_Type="text/plain")
+
+    return behave
+
+
+async def test_a_page_comes_as_to_a_stranger(host: Host, source: HttpPages) -> None:
+    host.behave = says(b"<p>Hello", "text/html; charset=utf-8")
+    found = await source.fetch(f"{host.url}/a?b=c")
+    assert found == pages.Fetched(f"{host.url}/a?b=c", "text/html; charset=utf-8", b"<p>Hello")
+    (call,) = host.calls
+    assert call.path == "/a?b=c"
+    assert not {"cookie", "authorization", "referer", "proxy-authorization"} & set(call.headers)
+
+
+async def test_redirects_are_followed_without_cookies(host: Host, source: HttpPages) -> None:
+    host.behave = redirects("/two", f"{host.url}/three")
+    assert (await source.fetch(f"{host.url}/one")).url == f"{host.url}/three"
+    assert [call.path for call in host.calls] == ["/one", "/two", "/three"]
+    assert all("cookie" not in call.headers for call in host.calls)
+
+
+async def test_not_for_ever(host: Host, source: HttpPages) -> None:
+    host.behave = redirects(*["/again"] * 20)
+    with pytest.raises(PageUnreadable, match="redirects again and again"):
+        await source.fetch(f"{host.url}/one")
+    assert len(host.calls) == 6
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("http://127.0.0.1:1/", "http://localhost:1/", "http://[::1]:1/", "http://0.0.0.0:1/"),
+        *("http://169.254.169.254/latest/meta-data/", "http://[::ffff:169.254.169.254]/"),
+        *("http://10.0.0.1/", "http://[fe80::1]/", "http://[64:ff9b::7f00:1]/", "//127.0.0.2:1/"),
+    ],
+)
+@pytest.mark.parametrize("redirected", [False, True])
+async def test_nothing_private_is_spoken_to(
+    host: Host, source: HttpPages, where: str, *, redirected: bool
+) -> None:
+    host.behave = redirects(where)
+    address = f"{host.url}/" if redirected else urljoin(host.url, where)
+    with pytest.raises(NotPermitted, match="private network: nothing is fetched there"):
+        await source.fetch(address)
+    assert len(host.calls) == redirected
+
+
+async def test_this_machine_is_private_without_an_exception(host: Host) -> None:
+    for name in ("127.0.0.1", "localhost"):
+        with pytest.raises(NotPermitted):
+            await HttpPages().fetch(f"http://{name}:{urlsplit(host.url).port}/")
+    assert host.connections == 0
+
+
+@pytest.mark.parametrize(
+    "where", ["file:///etc/passwd", "ftp://example.org/", "gopher://a.example/"]
+)
+async def test_a_redirect_to_something_else_is_not_followed(
+    host: Host, source: HttpPages, where: str
+) -> None:
+    host.behave = redirects(where)
+    with pytest.raises(InvalidRequest, match="is no address of a page"):
+        await source.fetch(host.url)
+
+
+async def test_of_a_large_page_the_beginning_is_read(host: Host, source: HttpPages) -> None:
+    async def endless(call: Call) -> None:
+        await call.begin(kind="text/plain")
+        while True:
+            await call.chunk(b"x" * 65_536)
+
+    host.behave = endless
+    found = await source.fetch(host.url)
+    assert len(found.data) == pages.MOST_BYTES
+    assert not found.whole
+
+
+async def test_a_bomb_is_not_inflated(host: Host, source: HttpPages) -> None:
+    bomb = gzip.compress(b"\0" * 200_000_000, 1)
+    host.behave = says(bomb, "text/plain", Content_Encoding="gzip")
+    found = await source.fetch(host.url)
+    assert len(found.data) == pages.MOST_BYTES
+
+
+async def test_packed_pages_are_read(host: Host, source: HttpPages) -> None:
+    host.behave = says(gzip.compress(b"Hello"), Content_Encoding="gzip")
+    assert (await source.fetch(host.url)).data == b"Hello"
+    host.behave = says(b"Hello", Content_Encoding="gzip")
+    with pytest.raises(PageUnreadable, match="damaged"):
+        await source.fetch(host.url)
+    host.behave = says(b"Hello", Content_Encoding="br")
+    with pytest.raises(PageUnreadable, match="packs its pages"):
+        await source.fetch(host.url)
+
+
+async def test_a_slow_server_is_given_up(host: Host) -> None:
+    async def never(call: Call) -> None:
+        await call.begin(b"a", kind="text/plain")
+        await call.gone.wait()
+
+    host.behave = never
+    source = HttpPages(excepted=[place(host)], seconds=0.3)
+    with pytest.raises(PageUnreadable, match=r"did not send the page within 0\.3 seconds"):
+        await source.fetch(host.url)
+
+
+async def test_what_is_no_text_is_not_read(host: Host, source: HttpPages) -> None:
+    async def picture(call: Call) -> None:
+        await call.head(Content_Type="image/png", Content_Length="1000000000")
+
+    host.behave = picture
+    with pytest.raises(PageUnreadable, match="image/png, and no text"):
+        await source.fetch(host.url)
+
+
+@pytest.mark.parametrize(("status", "todo"), [(404, "Check the address"), (403, "behind a login")])
+async def test_what_the_server_refuses(
+    host: Host, source: HttpPages, status: int, todo: str
+) -> None:
+    host.behave = says(b"no", status=status)
+    with pytest.raises(PageUnreadable, match=f"answers {status}") as raised:
+        await source.fetch(host.url)
+    assert todo in raised.value.info.hint
+
+
+async def test_nobody_there(host: Host, source: HttpPages) -> None:
+    await host.stop()
+    with pytest.raises(PageUnreadable, match="cannot be reached"):
+        await source.fetch(host.url)
+    for name in ("nowhere.invalid", "a" * 300 + ".invalid", "a..invalid"):
+        with pytest.raises(PageUnreadable, match="cannot be reached"):
+            await source.fetch(f"http://{name}/")
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Let every name have these addresses; gives the names that are asked for."""
+    asked: list[str] = []
+
+    def getaddrinfo(name: str, port: int, *_: object, **__: object) -> list[object]:
+        asked.append(name)
+        kind = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        return [(*kind, (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+async def test_a_name_with_one_private_address_is_private(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = names(monkeypatch, "8.8.8.8", "127.0.0.1")
+    with pytest.raises(NotPermitted):
+        await HttpPages().fetch(f"http://pages.invalid:{urlsplit(host.url).port}/")
+    assert asked == ["pages.invalid"]
+    assert host.connections == 0
+
+
+async def test_a_name_is_resolved_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked is what is connected to."""
+    host.behave = says(b"Hello")
+    asked = names(monkeypatch, "127.0.0.1")
+    address = f"http://pages.invalid:{urlsplit(host.url).port}/"
+    assert (await HttpPages(excepted=["pages.invalid"]).fetch(address)).data == b"Hello"
+    assert asked == ["pages.invalid"]
+
+
+class TestBehindAProxy:
+    """Where the proxy resolves, what is known to be private is refused all the same."""
+
+    async def test_it_is_used(self, host: Host) -> None:
+        host.behave = says(b"Far away.")
+        source = HttpPages(lambda _: host.url)
+        found = await source.fetch("http://pages.invalid/a")
+        assert found.data == b"Far away."
+        (call,) = host.calls
+        assert call.line.startswith("GET http://pages.invalid/a ")
+        assert "authorization" not in call.headers
+
+    @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"])
+    async def test_it_is_no_way_round(self, host: Host, name: str) -> None:
+        with pytest.raises(NotPermitted):
+            await HttpPages(lambda _: host.url).fetch(f"http://{name}:8000/")
+        assert host.connections == 0
+
+
+async def test_certificates_are_checked(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    secure = Host(says(b"Sealed."))
+    await secure.start(context)
+    try:
+        with pytest.raises(PageUnreadable, match="cannot be reached"):
+            await HttpPages(excepted=[place(secure)]).fetch(secure.url)
+        with authority.cert_pem.tempfile() as file:
+            monkeypatch.setenv("SSL_CERT_FILE", file)
+            source = HttpPages(excepted=[place(secure)])
+            assert (await source.fetch(secure.url)).data == b"Sealed."
+    finally:
+        await secure.stop()
+        await asyncio.sleep(0)
