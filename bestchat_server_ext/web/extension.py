@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -251,7 +254,6 @@ class BestChat(ExtensionApp):
     """
 
     name = "bestchat"
-    extension_url = "/bestchat"
 
     data_dir = AnyTrait(help="Folder of the database and of models.").tag(config=True)
     database_url = AnyTrait(help="PostgreSQL database; a file in `data_dir` if unset.").tag(
@@ -351,6 +353,7 @@ class BestChat(ExtensionApp):
             self._withheld,
         )
         self._kernels.watch(server.kernel_manager)
+        _heed_interrupts(server)
         server.web_app.add_handlers(  # type: ignore[no-untyped-call]  # Tornado's own
             ".*$",
             routes(
@@ -401,6 +404,23 @@ class BestChat(ExtensionApp):
             await self._kernels.close(self._server.kernel_manager.list_kernel_ids())
         finally:
             await self._door.close()
+
+
+def _heed_interrupts(server: ServerApp) -> None:
+    """Let SIGINT stop a server in good order, as SIGTERM does; a second one does not wait.
+
+    Without a terminal, Jupyter leaves it to Python, which breaks off the event loop: nobody stores
+    then what running turns have heard. JupyterHub stops servers on its own machine that way.
+    """
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        server.stop(from_signal=True)
+
+    untouched = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    in_charge = threading.current_thread() is threading.main_thread()
+    if untouched and in_charge and sys.platform != "win32":
+        signal.signal(signal.SIGINT, stop)
 
 
 def _load(given: dict[str, Any]) -> Loaded:

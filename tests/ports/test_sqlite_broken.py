@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -134,12 +135,15 @@ async def test_the_notice_stays_until_the_file_is_deleted(tmp_path: Path) -> Non
 
 
 async def test_nothing_that_was_kept_aside_is_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "chat.db"
-    for number in range(3):
+    path, now = tmp_path / "chat.db", datetime.now(UTC)
+    for seconds in range(1000):  # however long it takes, the name with the time in it is taken
+        moment = now + timedelta(seconds=seconds)
+        (tmp_path / f"chat.db.corrupt-{moment:%Y%m%dT%H%M%SZ}").write_text("kept before")
+    for number in range(2):
         path.write_text(f"no database {number}")
         await (await open_database(path)).close()
     contents = sorted(aside.read_text() for aside in asides(tmp_path))
-    assert contents == [f"no database {number}" for number in range(3)]
+    assert contents == ["kept before"] * 1000 + ["no database 0", "no database 1"]
 
 
 async def test_what_only_the_log_held_is_kept_with_the_broken_file(

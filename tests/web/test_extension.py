@@ -17,6 +17,7 @@ import pytest
 from bestchat_server_ext.api import conversations
 from bestchat_server_ext.client.remote import RemoteClient
 from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.web.extension import BestChat
 
 
 async def test_it_is_found_and_in_order(tmp_path: Path) -> None:
@@ -34,6 +35,11 @@ async def test_it_is_found_and_in_order(tmp_path: Path) -> None:
     ours = [line for line in lines if "bestchat_server_ext" in line]
     assert any("enabled" in line for line in ours)
     assert any("OK" in line for line in ours)
+
+
+def test_it_has_no_page_of_its_own() -> None:
+    """JupyterHub sends people to the first extension that says it has one."""
+    assert BestChat().default_url == "/"
 
 
 async def test_the_start_opens_nothing_and_calls_nobody(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -137,8 +138,20 @@ async def test_a_server_that_works_is_left_alone_and_an_idle_one_ends(
     assert server.alarms == []
 
 
+def interrupt(server: Any) -> None:
+    """End a server as JupyterHub ends one on its own machine; there is no terminal."""
+    server._process.send_signal(signal.SIGINT)
+    server._process.wait(30)
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["asked", "interrupted"])
 async def test_a_server_that_is_stopped_stores_what_was_said(
-    start_jupyter: Any, session: aiohttp.ClientSession, site_of: Any, open_here: Any
+    start_jupyter: Any,
+    session: aiohttp.ClientSession,
+    site_of: Any,
+    open_here: Any,
+    *,
+    interrupted: bool,
 ) -> None:
     server = start_jupyter()
     site = site_of(server, session)
@@ -148,6 +161,8 @@ async def test_a_server_that_is_stopped_stores_what_was_said(
     while said != "Half of ":
         frame = await until(line, lambda frame: frame["type"] == "delta")
         said += frame["text"]
+    if interrupted:
+        await asyncio.to_thread(interrupt, server)
     await asyncio.to_thread(server.stop)
     assert server.alarms == []
     client = InProcessClient(await open_here(data_dir=server.data_dir))
