@@ -146,21 +146,42 @@ async def test_nothing_that_was_kept_aside_is_overwritten(tmp_path: Path) -> Non
     assert contents == ["kept before"] * 1000 + ["no database 0", "no database 1"]
 
 
+LOG = ("-shm", "-wal")
+
+KILLED_WRITER = """
+import os, sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None)
+file.execute("UPDATE conversations SET title = 'In the log'")
+os.kill(os.getpid(), 9)
+"""
+"""Leaves what it wrote in the log."""
+
+
 async def test_what_only_the_log_held_is_kept_with_the_broken_file(
     tmp_path: Path, make_file: MakeFile, start_child: StartChild
 ) -> None:
     path = tmp_path / "chat.db"
     await make_file(path)
-    child = start_child(
-        "import os, sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); "
-        "file.execute(\"UPDATE conversations SET title = 'In the log'\"); os.kill(os.getpid(), 9)",
-        path,
-    )
-    child.process.wait()
+    start_child(KILLED_WRITER, path).process.wait()
     spoil(path, 0, 4096)
     await (await open_database(path)).close()
     assert any(b"In the log" in aside.read_bytes() for aside in asides(tmp_path))
-    assert not any(path.with_name(f"chat.db{end}").exists() for end in ("-wal", "-shm"))
+    assert not any(path.with_name(path.name + end).exists() for end in LOG)
+
+
+async def test_a_log_that_could_not_be_emptied_goes_along(
+    tmp_path: Path, make_file: MakeFile, start_child: StartChild
+) -> None:
+    """SQLite empties it into the broken file when it can: not on a full disk."""
+    path = tmp_path / "chat.db"
+    await make_file(path)
+    start_child(KILLED_WRITER, path).process.wait()
+    aside = file_asides.set_aside(path)
+    assert asides(tmp_path) == [aside, *(aside.with_name(aside.name + end) for end in LOG)]
+    assert not any(path.with_name(path.name + end).exists() for end in ("", *LOG))
+    with closing(sqlite3.connect(aside)) as file:
+        titles = file.execute("SELECT title FROM conversations").fetchall()
+    assert titles == [("In the log",)]
 
 
 async def test_twenty_processes_begin_one_new_file(tmp_path: Path, run_writers: RunWriters) -> None:

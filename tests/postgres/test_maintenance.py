@@ -297,26 +297,25 @@ def test_a_restore_brings_no_token_back_to_life(
     assert len(fetch(empty_postgres_url, "SELECT id FROM api_tokens")) == 4
 
 
-OBSTACLES = {
-    # Something of somebody else's hangs on our table, so that it cannot be replaced.
-    "at its beginning": ("CREATE VIEW theirs AS SELECT title FROM conversations",),
-    # Our tables have been replaced when somebody else's rule forbids more.
-    "in its middle": (
-        "CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql"
-        " AS $$ BEGIN RAISE 'no more indexes'; END $$",
-        "CREATE EVENT TRIGGER theirs ON ddl_command_start WHEN TAG IN ('CREATE INDEX')"
-        " EXECUTE FUNCTION forbid()",
-    ),
-}
+HANGING_ON = "CREATE VIEW theirs AS SELECT title FROM conversations"
+"""Something of somebody else's, because of which our table cannot be replaced."""
+
+FORBIDDING = """
+CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE 'no more indexes'; END $$;
+CREATE EVENT TRIGGER theirs ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
+    EXECUTE FUNCTION forbid()
+"""
+"""A rule of somebody else's that is met when our tables have been replaced."""
 
 
-@pytest.mark.parametrize("obstacle", OBSTACLES)
+@pytest.mark.parametrize("obstacle", [HANGING_ON, FORBIDDING], ids=["at once", "in the middle"])
 def test_a_restore_that_fails_leaves_everything(
     postgres_url: str, tmp_path: Path, obstacle: str
 ) -> None:
     copy = backup_database(postgres_url, tmp_path / "copy")
     state = asyncio.run(fill(postgres_url))
-    execute(postgres_url, *OBSTACLES[obstacle])
+    execute(postgres_url, *obstacle.split(";\n"))
     with pytest.raises(Unavailable, match="psql failed") as caught:
         restore_database(postgres_url, copy)
     assert "Nothing was changed" in caught.value.info.hint
