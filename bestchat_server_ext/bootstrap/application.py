@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from bestchat_server_ext.bootstrap.administration import database_place
-from bestchat_server_ext.bootstrap.collector import collect_all_seldom
+from bestchat_server_ext.bootstrap.interpreter import settle_for_crowds
 from bestchat_server_ext.bootstrap.keys import build_provider_settings
 from bestchat_server_ext.bootstrap.observers import observers
 from bestchat_server_ext.bootstrap.plugins import open_catalog
@@ -141,7 +141,7 @@ async def open_application(
         NotInstalled: this is the light install, which has no services.
     """
     if serves:
-        collect_all_seldom()
+        settle_for_crowds()
     if loaded is None:
         loaded = await asyncio.to_thread(_load, environ, overrides)
     settings = loaded.settings

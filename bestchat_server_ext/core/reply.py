@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Literal
 
 import msgspec
@@ -54,6 +55,11 @@ class Reply(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
     finish_reason: FinishReason | None = None
 
+    @property
+    def characters(self) -> int:
+        """Characters of text and reasoning."""
+        return sum(len(part.text) for part in self.parts)
+
 
 class Growth(msgspec.Struct, frozen=True):
     """What became visible by one chunk: piece `n` of part `part`."""
@@ -64,11 +70,37 @@ class Growth(msgspec.Struct, frozen=True):
     text: str
 
 
-class _GrowingPart(msgspec.Struct):
-    kind: PartKind
-    pieces: list[str]
-    signature: str = ""
-    redacted: bool = False
+class _GrowingPart:
+    """Text in one piece and where its pieces end: a thousand strings would take five times as much.
+
+    In UTF-8: one emoji makes Python take four bytes for every character of a string.
+    """
+
+    def __init__(self, kind: PartKind) -> None:
+        self.kind = kind
+        self.signature = ""
+        self.redacted = False
+        self._utf8 = bytearray()
+        self._ends = array("L")
+
+    @property
+    def n(self) -> int:
+        """How many pieces there are."""
+        return len(self._ends)
+
+    def add(self, piece: str) -> None:
+        # Half a surrogate pair is no text; whoever stores or sends it will say so.
+        self._utf8 += piece.encode("utf-8", "surrogatepass")
+        self._ends.append(len(self._utf8))
+
+    def after(self, n: int) -> str:
+        """What stands behind the first `n` pieces."""
+        start = self._ends[n - 1] if n else 0
+        return self._utf8[start:].decode("utf-8", "surrogatepass")
+
+    @property
+    def text(self) -> str:
+        return self._utf8.decode("utf-8", "surrogatepass")
 
 
 class _GrowingCall(msgspec.Struct):
@@ -142,15 +174,15 @@ class ReplyBuilder:
     def _grow(self, kind: PartKind, text: str) -> Growth | None:
         if not text:
             return None
-        pieces = self._open(kind).pieces
-        pieces.append(text)
-        return Growth(len(self._parts) - 1, kind, len(pieces), text)
+        part = self._open(kind)
+        part.add(text)
+        return Growth(len(self._parts) - 1, kind, part.n, text)
 
     def _open(self, kind: PartKind) -> _GrowingPart:
         """The part that a piece of this kind belongs to."""
         last = self._parts[-1] if self._parts else None
         if last is None or last.kind != kind or last.signature:
-            last = _GrowingPart(kind, [])
+            last = _GrowingPart(kind)
             self._parts.append(last)
         return last
 
@@ -160,8 +192,8 @@ class ReplyBuilder:
         Hidden thoughts are a part of their own, whatever was thought aloud before them.
         """
         part = self._open("reasoning")
-        if chunk.redacted and part.pieces:
-            part = _GrowingPart("reasoning", [])
+        if chunk.redacted and part.n:
+            part = _GrowingPart("reasoning")
             self._parts.append(part)
         part.signature, part.redacted = chunk.signature, chunk.redacted
 
@@ -169,10 +201,10 @@ class ReplyBuilder:
         """Everything beyond piece `n` of part `part`: (part, kind, first, last, text) per part."""
         behind = []
         for index, growing in enumerate(self._parts):
-            seen = 0 if index > part else n if index == part else len(growing.pieces)
-            if rest := growing.pieces[seen:]:
-                last = len(growing.pieces)
-                behind.append((index, growing.kind, seen + 1, last, "".join(rest)))
+            last = growing.n
+            seen = 0 if index > part else n if index == part else last
+            if seen < last:
+                behind.append((index, growing.kind, seen + 1, last, growing.after(seen)))
         return behind
 
     def _whole_calls(self) -> tuple[ToolCall, ...]:
@@ -188,8 +220,7 @@ class ReplyBuilder:
     def partial(self) -> Reply:
         """What had arrived when the stream was cut: unfinished tool calls are left out."""
         parts = tuple(
-            ReplyPart(part.kind, "".join(part.pieces), part.signature, part.redacted)
-            for part in self._parts
+            ReplyPart(part.kind, part.text, part.signature, part.redacted) for part in self._parts
         )
         return Reply(parts, (), self._usage, None)
 
@@ -208,7 +239,7 @@ class ReplyBuilder:
         """The white space at the end of the text so far."""
         if not self._parts or self._parts[-1].kind != "text":
             return ""
-        text = "".join(self._parts[-1].pieces)
+        text = self._parts[-1].text
         return text[len(text.rstrip()) :]
 
     def finish(self) -> Reply:

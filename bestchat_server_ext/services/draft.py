@@ -207,11 +207,7 @@ class Draft:
 
     def longest(self) -> Reply:
         """What there is to keep where no attempt will follow: the beginning that went furthest."""
-        return max(self._dropped, self.current(), key=_length)
-
-
-def _length(reply: Reply) -> int:
-    return sum(len(part.text) for part in reply.parts)
+        return max(self._dropped, self.current(), key=lambda reply: reply.characters)
 
 
 def _merged(

@@ -11,7 +11,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from typing import Any, assert_never
 
 import msgspec
@@ -132,6 +134,10 @@ class TurnRun:
         self._heard: set[int] = set()
         self._inbox: asyncio.Queue[Happening] = asyncio.Queue()
         self._asked = turn_machine.turn.step
+        self.kept_at = -inf
+        """When what it has heard was given away to be stored, by the monotonic clock."""
+        self.leased_until = datetime.min.replace(tzinfo=UTC)
+        """Until when nobody else can take the turn, as far as whoever renews the lease knows."""
         self._draft: Draft | None = None
         self._asking: asyncio.Task[None] | None = None
         self._tools: dict[ExecutionId, asyncio.Task[None]] = {}
@@ -208,7 +214,7 @@ class TurnRun:
         draft = self._draft
         if draft is None or not draft.changed:
             return PartialText(self.lease, None)
-        draft.changed = False
+        draft.changed, self.kept_at = False, self._wheel.stream.clock.monotonic()
         return PartialText(self.lease, draft.partial(), draft.step)
 
     def keep_again(self) -> None:

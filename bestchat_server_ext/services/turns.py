@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ from bestchat_server_ext.core.models import ModelRef
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.core.queue import QueuedMessage, queued_bytes
 from bestchat_server_ext.core.tools import Decision, ToolCall, ToolExecution
-from bestchat_server_ext.ports.storage import Claim, Lease
+from bestchat_server_ext.ports.storage import Claim, Lease, PartialText
 from bestchat_server_ext.services import turn_plans as plans
 from bestchat_server_ext.services.titles import TitleService
 from bestchat_server_ext.services.turn_run import TurnRun, Wheel
@@ -49,6 +49,8 @@ _log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long after its last sign of life a process loses its turns."""
+FRESH = 0.75
+"""The share of its time that a lease must have left for nobody to renew it yet."""
 KEEP_SECONDS = 1.0
 """How often running turns renew their leases and store their texts."""
 CLOSE_SECONDS = 6.0
@@ -58,6 +60,10 @@ REAP_SECONDS = 5.0
 LOOK_SECONDS = 0.8
 """How often storage is asked for what other processes have written into conversations that are
 followed here: whoever looks twice before it counts has it within two seconds."""
+
+TEXTS_AT_ONCE = 1_000_000
+"""Characters of running answers that are stored together, about: every text is stored whole, and
+with a thousand long ones this would be most of what a server does. Those beyond wait their turn."""
 
 QUEUE_BYTES = 8_000_000
 """Bytes that the messages that wait in a conversation may have together: every change of it reads
@@ -486,16 +492,19 @@ class TurnService:
 
     async def _renew(self) -> None:
         # A turn may be let go and taken up again meanwhile: what is lost is the run of this moment.
-        runs = dict(self._runs)
-        texts = [run.partial_text() for run in runs.values()]
+        runs, now = dict(self._runs), self._now()
+        texts = _texts(runs.values(), now + FRESH * LEASE)
         if not texts:
             return
+        kept = [runs[text.lease.turn_id] for text in texts]
         try:
-            lost = await self._wheel.storage.renew(texts, self._wheel.stream.clock.now() + LEASE)
+            lost = await self._wheel.storage.renew(texts, now + LEASE)
         except ChatError:
-            for run in runs.values():
+            for run in kept:
                 run.keep_again()
             raise
+        for run in kept:
+            run.leased_until = now + LEASE
         for turn_id in lost:
             runs[turn_id].abandon()
 
@@ -518,6 +527,19 @@ class TurnService:
         partial = await self._wheel.storage.partial(lease.turn_id)
         _log.info("BestChat: turn %s was interrupted and is closed", lease.turn_id)
         await self._take_up(turn.conversation_id, lease, machine.OwnerLost(partial))
+
+
+def _texts(runs: Iterable[TurnRun], fresh: datetime) -> list[PartialText]:
+    """What to store, of those that waited longest; and the other leases, but for fresh ones."""
+    texts, left = [], TEXTS_AT_ONCE
+    for run in sorted(runs, key=lambda run: run.kept_at):
+        text = run.partial_text() if left > 0 else PartialText(run.lease, None)
+        if text.reply is not None:
+            left -= text.reply.characters
+        elif run.leased_until > fresh:
+            continue
+        texts.append(text)
+    return texts
 
 
 def _first_step(

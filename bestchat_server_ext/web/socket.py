@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
@@ -342,8 +343,11 @@ class EventsSocket(Answers, WebSocketHandler):
         with suppress(WebSocketClosedError):  # `on_close` sees to the rest
             if self._unwatch is not None:  # revoked before it was watched, perhaps
                 await self._beat_once(silently=True)
+            # All who come back after a restart come together; their beats need not.
+            share = random.random()  # noqa: S311  when a beat comes is no secret
             while (pause := self._pause()) > 0:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause * share)
+                share = 1.0
                 await self._beat_once()
             self._lose_rights()
 

@@ -137,7 +137,11 @@ Meanwhile = Callable[[], Awaitable[None]]
 
 
 async def run(
-    name: str, task: Task, server: Measured, meanwhile: Meanwhile | None = None
+    name: str,
+    task: Task,
+    server: Measured,
+    meanwhile: Meanwhile | None = None,
+    before: Meanwhile | None = None,
 ) -> Figures:
     """Let the clients ask, and look at the server."""
     clients, seconds = len(task.tokens), task.pieces / task.rate
@@ -145,17 +149,19 @@ async def run(
         empty = server.memory()
         tell(crowd, msgspec.json.encode(task).decode())
         assert await line(crowd) == "connected"
+        if before is not None:
+            await before()
         begun = server.spent()
         tell(crowd, "begin")
         async with server.profiled("beginning"):
             await asyncio.sleep(task.spread)
         await asyncio.sleep(2)
-        at, before = time.monotonic(), server.spent()
+        at, so_far = time.monotonic(), server.spent()
         # The first answers end when they have lasted their time, however late the others began.
         quiet = max(2.0, (seconds - task.spread - 3) * (0.5 if meanwhile else 1))
         async with server.profiled("steady"):
             await asyncio.sleep(quiet)
-        used, passed, full = server.spent() - before, time.monotonic() - at, server.memory()
+        used, passed, full = server.spent() - so_far, time.monotonic() - at, server.memory()
         if meanwhile is not None:
             await meanwhile()
         assert await line(crowd) == "ended"
@@ -196,7 +202,7 @@ class Others:
                         began = time.monotonic()
                         await self._call(session, token, verb, bodies.get(verb, {}))
                         self.times[verb].append(time.monotonic() - began)
-                        await asyncio.sleep(0.05)
+                        await asyncio.sleep(0.01)
 
     async def _call(
         self, session: aiohttp.ClientSession, token: str, verb: str, body: dict[str, str]
@@ -220,8 +226,10 @@ async def with_bestchat(task: Task, provider: str, environ: dict[str, str]) -> F
         await first_answer(task, tokens.pop())
         task.tokens = tokens[:clients]
         others = Others(task.port, tokens[clients:], min(8.0, task.pieces / task.rate / 3))
-        figures = await run("BestChat", task, server, others.work)
-    show_others(others)
+        idle = Others(task.port, tokens[clients:], 4.0)
+        figures = await run("BestChat", task, server, others.work, before=idle.work)
+    show_others("while all are connected and nobody asks", idle)
+    show_others("while all are being answered", others)
     return figures
 
 
@@ -288,10 +296,11 @@ def milliseconds(times: Sequence[float]) -> str:
     return f"{1000 * median(times):.0f} / {1000 * quantiles(times, n=20)[-1]:.0f}"
 
 
-def show_others(others: Others) -> None:
+def show_others(when: str, others: Others) -> None:
     """What the other users saw."""
+    print(f"others, {when}:")
     for verb, times in others.times.items():
-        print(f"conversations.{verb:<8} p50 / p95 {milliseconds(times)} ms, {len(times)} times")
+        print(f"  conversations.{verb:<8} p50 / p95 {milliseconds(times)} ms, {len(times)} times")
 
 
 def show(figures: Sequence[Figures], clients: int) -> None:

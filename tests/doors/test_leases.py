@@ -263,6 +263,43 @@ class TestLostOwners:
         (part,) = (await storage.partial(ticket.turn_id)).parts
         assert part.text == "kept "
 
+    async def test_texts_that_are_too_much_at_once_take_turns(
+        self, build: Build, begin: Begin, long: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(turns, "TEXTS_AT_ONCE", 1)
+        house = await build()
+        asked = []
+        for text in ("One.", "Two.", "Three."):
+            talk = await begin(InProcessClient(house.application))
+            asked.append((await talk.ask(long, text)).turn_id)
+            await talk.until_text("kept ")
+        storage = house.turns._wheel.storage
+        for kept in (1, 2, 3):
+            await house.turns._renew()
+            texts = [await storage.partial(turn_id) for turn_id in asked]
+            assert sum(text.characters > 0 for text in texts) == kept
+
+    async def test_a_fresh_lease_is_not_renewed(
+        self, build: Build, begin: Begin, long: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        house = await build()
+        talk = await begin(InProcessClient(house.application))
+        await talk.ask(long)
+        await talk.until_text("kept ")
+        storage, renewed = house.turns._wheel.storage, []
+        renew = storage.renew
+
+        async def note(texts: Any, until: Any) -> Any:
+            renewed.append(len(texts))
+            return await renew(texts, until)
+
+        monkeypatch.setattr(storage, "renew", note)
+        await house.turns._renew()  # the text
+        await house.turns._renew()
+        house.clock.advance((1 - turns.FRESH) * LEASE_SECONDS)
+        await house.turns._renew()
+        assert renewed == [1, 1]
+
 
 class TestClosing:
     async def test_what_was_heard_is_stored_at_once(

@@ -27,6 +27,9 @@ _WINDOW = 0.25
 _GRAIN = 0.005
 """Seconds; who is due within the same few milliseconds is released together."""
 
+_TOGETHER = 16
+"""How many are released in one go at most: what else the loop has to do comes in between."""
+
 
 class Pacer:
     """Holds the connections of one event loop back, each for a moment."""
@@ -59,7 +62,9 @@ class Pacer:
         now, held = loop.time(), self._held
         if held:
             self._late.append(max(0.0, now - held[0][0]))
-        while held and held[0][0] <= now + _GRAIN:
+        for _ in range(_TOGETHER):
+            if not held or held[0][0] > now + _GRAIN:
+                break
             held.popleft()[1].resume_reading()
         self._timer = loop.call_at(held[0][0], self.release) if held else None
         if now - self._since >= _WINDOW:

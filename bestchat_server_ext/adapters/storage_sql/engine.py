@@ -39,6 +39,22 @@ class Connections(Protocol):
         """
         ...
 
+    async def look(
+        self,
+        work: Callable[Concatenate[Connection, Given], Result],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Result:
+        """Do work that is one query and only reads.
+
+        A query is consistent by itself, and to begin and end a transaction around it takes longer
+        than it does.
+
+        Raises:
+            ChatError: whatever went wrong in the database.
+        """
+        ...
+
     async def write(
         self,
         work: Callable[Concatenate[Connection, Given], Result],

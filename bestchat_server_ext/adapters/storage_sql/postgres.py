@@ -100,6 +100,7 @@ class PostgresConnections:
         self._reading = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        self._looking = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._places = asyncio.Semaphore(pool_size)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -116,6 +117,19 @@ class PostgresConnections:
             ChatError: whatever went wrong in the database.
         """
         return await self._run(self._reading, lambda it: work(it, *args, **kwargs))
+
+    async def look(
+        self,
+        work: Callable[Concatenate[Connection, Given], Result],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Result:
+        """Do work that is one query and only reads.
+
+        Raises:
+            ChatError: whatever went wrong in the database.
+        """
+        return await self._run(self._looking, lambda it: work(it, *args, **kwargs))
 
     async def write(
         self,
@@ -186,7 +200,7 @@ class PostgresConnections:
             try:
                 await transaction.commit()
             except DBAPIError as error:
-                if engine is self._reading or not is_gone(error):
+                if engine is not self._engine or not is_gone(error):
                     raise
                 raise self._doubtful() from error
             return result

@@ -54,7 +54,7 @@ class SqlProviderConfigs:
         """What is stored for these owners, for one provider or for all."""
         given = {"owners": list(owners), "name": provider}
         query = _OF_OWNERS if provider is None else _OF_OWNERS_FOR
-        return await self._connections.read(_fetch, query, given)
+        return await self._connections.look(_fetch, query, given)
 
     async def put(self, config: ProviderConfig, *, rekeyed: bool) -> None:
         """Store one in the place of the version before it; see the port.
@@ -85,7 +85,7 @@ class SqlProviderConfigs:
     ) -> tuple[ProviderConfig, ...]:
         """Those with a key under any other master key, of all owners, by id after `after`."""
         query = select(table).where(table.c.key_id != key_id, table.c.id > (after or _FIRST))
-        return await self._connections.read(_fetch, query.order_by(table.c.id).limit(limit))
+        return await self._connections.look(_fetch, query.order_by(table.c.id).limit(limit))
 
     async def rewrap(self, config: ProviderConfig, sealed: Sealed) -> bool:
         """Replace what is sealed, if it is still as in `config`; say whether it was."""
@@ -99,7 +99,7 @@ class SqlProviderConfigs:
 
     async def key_ids(self) -> dict[str, int]:
         """How many keys are stored under each master key."""
-        return await self._connections.read(_count)
+        return await self._connections.look(_count)
 
 
 def fetch_all(connection: Connection) -> tuple[ProviderConfig, ...]:

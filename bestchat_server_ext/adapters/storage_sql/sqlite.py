@@ -47,7 +47,8 @@ BUSY_SECONDS = 5
 READERS = 4
 """Reads that run at the same time."""
 
-_WRITES = "bestchat_writes"
+_BEGINNING = "bestchat_beginning"
+"""The option that says how a transaction begins; where that is empty, there is none."""
 _OTHER_HINT = "Check that the file and its folder can be written, or choose another `data_dir`."
 
 
@@ -67,7 +68,8 @@ class SqliteConnections:
         """
         self._path = path
         self._engine = _make_engine(path, durable=durable)
-        self._writing = self._engine.execution_options(**{_WRITES: True})
+        self._looking = self._engine.execution_options(**{_BEGINNING: ""})
+        self._writing = self._engine.execution_options(**{_BEGINNING: "BEGIN IMMEDIATE"})
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="bestchat-reader")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="bestchat-writer")
         self._closed = False
@@ -89,6 +91,24 @@ class SqliteConnections:
                 return work(connection, *args, **kwargs)
 
         return await self._run(self._readers, transaction)
+
+    async def look(
+        self,
+        work: Callable[Concatenate[Connection, Given], Result],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Result:
+        """Do work that is one query and only reads.
+
+        Raises:
+            ChatError: whatever went wrong in the database.
+        """
+
+        def query() -> Result:
+            with self._errors(), self._looking.connect() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await self._run(self._readers, query)
 
     async def write(
         self,
@@ -158,11 +178,11 @@ def _make_engine(path: Path, *, durable: bool) -> Engine:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
+    beginning = connection.get_execution_options().get(_BEGINNING, "BEGIN")
     # Past SQLAlchemy, which would take longer over this one word than a short query does.
     driver: sqlite3.Connection | None = connection.connection.driver_connection
-    if driver is not None:
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if driver is not None and beginning:
+        driver.execute(beginning)
 
 
 def _translated(error: Exception, path: Path) -> ChatError:

@@ -108,7 +108,7 @@ class SqlStorage:
     async def seq(self, conversation_id: ConversationId) -> int:
         """The number of the newest event."""
         queries.require_id(conversation_id, "conversation")
-        return await self._connections.read(queries.newest_seq, conversation_id)
+        return await self._connections.look(queries.newest_seq, conversation_id)
 
     async def seqs(
         self, conversation_ids: Collection[ConversationId], owner: OwnerId | None = None
@@ -117,7 +117,7 @@ class SqlStorage:
         wanted = [key for key in conversation_ids if is_id(key)]
         if not wanted:
             return {}
-        return await self._connections.read(queries.newest_seqs, wanted, owner)
+        return await self._connections.look(queries.newest_seqs, wanted, owner)
 
     async def events_after(
         self, conversation_id: ConversationId, seq: int, *, limit: int
@@ -142,41 +142,41 @@ class SqlStorage:
 
     async def deleted_before(self, moment: datetime, *, limit: int) -> tuple[ConversationId, ...]:
         """Conversations that were deleted before a moment and are not gone yet."""
-        return await self._connections.read(queries.deleted_before, moment, limit)
+        return await self._connections.look(queries.deleted_before, moment, limit)
 
     async def queues_at_rest(self, *, limit: int) -> tuple[ConversationId, ...]:
         """Conversations in which messages wait although no turn is active."""
-        return await self._connections.read(queries.queues_at_rest, limit)
+        return await self._connections.look(queries.queues_at_rest, limit)
 
     async def locate(self, kind: ObjectKind, object_id: str) -> Located | None:
         """Where an object of a kind is and whose; none if there is none of that kind."""
         if not is_id(object_id):
             return None
-        return await self._connections.read(queries.locate, kind, object_id)
+        return await self._connections.look(queries.locate, kind, object_id)
 
     # Reading turns.
 
     async def turn(self, turn_id: TurnId) -> Turn:
         """One turn."""
         queries.require_id(turn_id, "turn")
-        found = await self._connections.read(queries.newest_turn, turns.c.id == turn_id)
+        found = await self._connections.look(queries.newest_turn, turns.c.id == turn_id)
         return queries.required(found, "turn")
 
     async def find_turn(self, owner: OwnerId, request_id: RequestId) -> Turn | None:
         """The turn that an owner's request began."""
         mine = turns.c.owner == owner, turns.c.request_id == request_id
-        return await self._connections.read(queries.newest_turn, *mine)
+        return await self._connections.look(queries.newest_turn, *mine)
 
     async def last_turn(self, owner: OwnerId, *, finished: bool = False) -> Turn | None:
         """The owner's most recent turn in any conversation; of those only that were answered."""
         wanted = [turns.c.owner == owner]
         if finished:
             wanted.append(turns.c.state == "finished")
-        return await self._connections.read(queries.newest_turn, *wanted)
+        return await self._connections.look(queries.newest_turn, *wanted)
 
     async def active_turns(self, owner: OwnerId) -> int:
         """How many of an owner's turns have not ended."""
-        return await self._connections.read(queries.active_turns, owner)
+        return await self._connections.look(queries.active_turns, owner)
 
     async def pending(
         self, owner: OwnerId, conversation_id: ConversationId | None
@@ -184,7 +184,7 @@ class SqlStorage:
         """Tool calls that wait for a decision, the oldest first."""
         if conversation_id is not None and not is_id(conversation_id):
             return ()
-        return await self._connections.read(queries.pending, owner, conversation_id)
+        return await self._connections.look(queries.pending, owner, conversation_id)
 
     async def partial(self, turn_id: TurnId) -> Reply:
         """What was kept of a turn's unfinished answer.
@@ -193,7 +193,7 @@ class SqlStorage:
             NotFound: there is no such turn.
         """
         queries.require_id(turn_id, "turn")
-        return await self._connections.read(queries.partial, turn_id)
+        return await self._connections.look(queries.partial, turn_id)
 
 
 def _delete(

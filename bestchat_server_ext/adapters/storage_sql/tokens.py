@@ -61,7 +61,7 @@ class SqlTokenStore:
         """The record of that id, revoked and expired ones included."""
         if not is_id(token_id):
             return None
-        return await self._connections.read(_find, api_tokens.c.id == token_id)
+        return await self._connections.look(_find, api_tokens.c.id == token_id)
 
     async def page(self, owner: OwnerId, *, limit: int, cursor: str = "") -> TokenPage:
         """An owner's tokens, the newest first.
@@ -73,7 +73,7 @@ class SqlTokenStore:
 
     async def find(self, digest: bytes) -> TokenRecord | None:
         """The record of the token with that hash, revoked and expired ones included."""
-        return await self._connections.read(_find_by_digest, digest)
+        return await self._connections.look(_find_by_digest, digest)
 
     async def bind_kernel(self, token_id: TokenId, kernel_id: str) -> None:
         """Say for which kernel a token was made.
