@@ -334,7 +334,17 @@ def show(figures: Sequence[Figures], clients: int) -> None:
 PROFILES: list[str] = []
 
 
-async def main(options: argparse.Namespace) -> None:
+def main(options: argparse.Namespace) -> None:
+    """Measure with a database of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = on_postgres(Path(folder)) if options.postgres else nullcontext({})
+        with where as environ:
+            if environ is None:
+                raise RuntimeError("There is no PostgreSQL on this machine.")
+            asyncio.run(measure(options, {"BESTCHAT_DATA_DIR": folder, **environ}))
+
+
+async def measure(options: argparse.Namespace, environ: dict[str, str]) -> None:
     """Measure everybody, one after another."""
     clients, seconds = options.clients, options.seconds
     pieces = int(RATE * seconds)
@@ -342,14 +352,7 @@ async def main(options: argparse.Namespace) -> None:
     print(f"{clients} clients, {RATE} pieces/s each for {seconds} s, begun within {task.spread} s")
     async with process(*python("crowd_provider.py", str(pieces))) as providing:
         provider = f"http://127.0.0.1:{await line(providing)}/v1"
-        figures = []
-        with tempfile.TemporaryDirectory() as folder:
-            where = on_postgres(Path(folder)) if options.postgres else nullcontext({})
-            with where as environ:
-                if environ is None:
-                    raise RuntimeError("There is no PostgreSQL on this machine.")
-                data = {"BESTCHAT_DATA_DIR": folder}
-                figures.append(await with_bestchat(task, provider, {**data, **environ}))
+        figures = [await with_bestchat(task, provider, environ)]
         relay = msgspec.structs.replace(task, kind="relay", tokens=["-"] * clients)
         figures.append(await with_relay(relay, provider))
         if options.litellm:
@@ -376,4 +379,4 @@ if __name__ == "__main__":
         chosen.clients, chosen.seconds, chosen.spread = 100, 8.0, 2.0
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
-    asyncio.run(main(chosen))
+    main(chosen)
