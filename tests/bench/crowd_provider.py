@@ -120,7 +120,10 @@ class Stream(asyncio.Protocol):
         size = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
         if end and len(body) >= size:
             self._received = body[size:]
-            self._begin(json.loads(body[:size])["messages"])
+            if head.startswith(b"POST "):
+                self._begin(json.loads(body[:size])["messages"])
+            else:  # a proxy that looks whether anybody is here
+                self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
     def _begin(self, messages: Sequence[dict[str, str]]) -> None:
         question = messages[-1]["content"]
