@@ -5,6 +5,7 @@ import json
 import ssl
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -183,6 +184,32 @@ async def test_a_connection_that_was_held_serves_the_next_request(scene: Scene) 
             assert list(await following) == [FinishChunk("stop")]
             assert [some async for some in stream] == []
     assert scene.host.connections == 1
+
+
+class Line(asyncio.ReadTransport):
+    """A connection that can only be held back."""
+
+    paused = False
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
+async def test_many_that_are_due_leave_room_for_others_in_between() -> None:
+    pacer = Pacer()
+    pacer.interval = 0.0
+    lines = [Line() for _ in range(100)]
+    for line in lines:
+        pacer.hold(line)
+    waiting = [len(lines)]
+    while waiting[-1]:
+        await asyncio.sleep(0)  # the others
+        waiting.append(sum(line.paused for line in lines))
+    released = [before - after for before, after in pairwise(waiting)]
+    assert max(released) < len(lines) / 4
 
 
 def test_the_moment_grows_with_the_load_and_shrinks_without() -> None:
