@@ -27,6 +27,8 @@ LONGEST_ADDRESS = 2_000
 
 _AROUND_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 """Networks of IPv6 whose last four bytes are an address of IPv4."""
+_UNICAST = ip_network("2000::/3")
+"""All of IPv6 that has been given away on the Internet."""
 _ALSO_PRIVATE = tuple(
     map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "5f00::/16"))
 )
@@ -106,7 +108,7 @@ def is_public(address: str) -> bool:
         inner = _inside(found)
         if inner is not None:
             found = inner
-        elif found.is_site_local:
+        elif found not in _UNICAST:
             return False
     if found.is_multicast or any(found in network for network in _ALSO_PRIVATE):
         return False
@@ -133,7 +135,7 @@ def is_excepted(host: str, port: int | None, patterns: Sequence[str]) -> bool:
 
     Args:
         host: its name or address.
-        port: the port, if the address of the page names one.
+        port: the port.
         patterns: what the site lets: hosts, or hosts with a port.
     """
     names = [host.lower(), *([f"{host.lower()}:{port}"] if port else [])]

@@ -256,8 +256,8 @@ class Bindings:
         await self._services.files.delete(request.file_id)
         return Empty()
 
-    async def _read_page(self, _: Caller, request: pages.ReadPage) -> msgspec.Struct:
-        return await self._services.pages.read(request.url)
+    async def _read_page(self, caller: Caller, request: pages.ReadPage) -> msgspec.Struct:
+        return await self._services.pages.read(caller.owner, request.url)
 
     async def _pending(self, caller: Caller, request: approvals.ListApprovals) -> msgspec.Struct:
         found = await self._services.storage.pending(caller.owner, request.conversation_id)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from weakref import WeakValueDictionary
 
 from bestchat_server_ext.core import pages
 from bestchat_server_ext.core.errors import NotPermitted, PageUnreadable
+from bestchat_server_ext.core.ids import OwnerId
 from bestchat_server_ext.core.pages import Page
 from bestchat_server_ext.ports.files import TextReader
 from bestchat_server_ext.ports.pages import PageSource
 
 AT_ONCE = 8
-"""Pages that are read at the same time; others wait."""
+"""Pages that are fetched at the same time; others wait."""
 
 
 class PageService:
@@ -30,9 +32,12 @@ class PageService:
         self._texts = texts
         self._allowed = allowed
         self._free = asyncio.Semaphore(AT_ONCE)
+        self._turns: WeakValueDictionary[OwnerId, asyncio.Lock] = WeakValueDictionary()
 
-    async def read(self, address: str) -> Page:
+    async def read(self, owner: OwnerId, address: str) -> Page:
         """What the page at an address says, up to `MOST_TEXT` characters.
+
+        An owner's pages are read one after the other: nobody keeps the others from theirs.
 
         Raises:
             InvalidRequest: it is no address of a page.
@@ -45,8 +50,10 @@ class PageService:
                 hint="Download it and attach the file. The option is `allow_pages`.",
             )
         pages.require_address(address)
-        async with self._free:
-            fetched = await self._source.fetch(address)
+        mine = self._turns.setdefault(owner, asyncio.Lock())
+        async with mine:
+            async with self._free:
+                fetched = await self._source.fetch(address)
             kind = pages.media_type(fetched)
             data = await asyncio.to_thread(pages.text_bytes, fetched)
             said = await self._texts.read(kind, _at_once(data), pages.MOST_TEXT)

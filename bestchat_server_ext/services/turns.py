@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long after its last sign of life a process loses its turns."""
-FRESH = 0.75
+FRESH = 0.85
 """The share of its time that a lease must have left for nobody to renew it yet."""
 KEEP_SECONDS = 1.0
 """How often running turns renew their leases and store their texts."""
@@ -493,7 +493,7 @@ class TurnService:
     async def _renew(self) -> None:
         # A turn may be let go and taken up again meanwhile: what is lost is the run of this moment.
         runs, now = dict(self._runs), self._now()
-        texts = _texts(runs.values(), now + FRESH * LEASE)
+        texts = _texts(runs.values(), now)
         if not texts:
             return
         kept = [runs[text.lease.turn_id] for text in texts]
@@ -529,14 +529,14 @@ class TurnService:
         await self._take_up(turn.conversation_id, lease, machine.OwnerLost(partial))
 
 
-def _texts(runs: Iterable[TurnRun], fresh: datetime) -> list[PartialText]:
+def _texts(runs: Iterable[TurnRun], now: datetime) -> list[PartialText]:
     """What to store, of those that waited longest; and the other leases, but for fresh ones."""
     texts, left = [], TEXTS_AT_ONCE
     for run in sorted(runs, key=lambda run: run.kept_at):
         text = run.partial_text() if left > 0 else PartialText(run.lease, None)
         if text.reply is not None:
             left -= text.reply.characters
-        elif run.leased_until > fresh:
+        elif FRESH * LEASE < run.leased_until - now <= LEASE:  # more is left where clocks jump
             continue
         texts.append(text)
     return texts

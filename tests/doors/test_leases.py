@@ -264,20 +264,23 @@ class TestLostOwners:
         assert part.text == "kept "
 
     async def test_texts_that_are_too_much_at_once_take_turns(
-        self, build: Build, begin: Begin, long: str, monkeypatch: pytest.MonkeyPatch
+        self, build: Build, begin: Begin, script: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(turns, "TEXTS_AT_ONCE", 1)
         house = await build()
-        asked = []
+        model = script("growing", (Say("a"), Wait(1), Say("b"), Wait(1), Say("c"), FOREVER))
+        talks, asked = [], []
         for text in ("One.", "Two.", "Three."):
-            talk = await begin(InProcessClient(house.application))
-            asked.append((await talk.ask(long, text)).turn_id)
-            await talk.until_text("kept ")
+            talks.append(await begin(InProcessClient(house.application)))
+            asked.append((await talks[-1].ask(model, text)).turn_id)
         storage = house.turns._wheel.storage
-        for kept in (1, 2, 3):
+        for kept, heard in enumerate(("a", "ab", "abc"), 1):
+            for talk in talks:
+                await talk.until_text(heard)
             await house.turns._renew()
             texts = [await storage.partial(turn_id) for turn_id in asked]
             assert sum(text.characters > 0 for text in texts) == kept
+            house.clock.advance(1)
 
     async def test_a_fresh_lease_is_not_renewed(
         self, build: Build, begin: Begin, long: str, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from urllib.parse import urljoin, urlsplit
 
@@ -84,6 +85,13 @@ async def test_not_for_ever(host: Host, source: HttpPages) -> None:
     [
         *("http://127.0.0.1:1/", "http://localhost:1/", "http://[::1]:1/", "http://0.0.0.0:1/"),
         *("http://169.254.169.254/latest/meta-data/", "http://[::ffff:169.254.169.254]/"),
+        *(
+            "http://127。0。0。1:1/",
+            "http://①②⑦.⓪.⓪.①:1/",
+            "http://127.0.0.¹:1/",
+            "http://0。0。0。0:1/",
+        ),
+        *("http://169。254。169。254/", "http://LOCALHOST:1/", "http://ⓛocalhost:1/"),
         *("http://10.0.0.1/", "http://[fe80::1]/", "http://[64:ff9b::7f00:1]/", "//127.0.0.2:1/"),
     ],
 )
@@ -133,6 +141,61 @@ async def test_a_bomb_is_not_inflated(host: Host, source: HttpPages) -> None:
     host.behave = says(bomb, "text/plain", Content_Encoding="gzip")
     found = await source.fetch(host.url)
     assert len(found.data) == pages.MOST_BYTES
+
+
+async def test_what_follows_a_packed_page_is_not_kept(host: Host, source: HttpPages) -> None:
+    async def endless(call: Call) -> None:
+        await call.head(Content_Type="text/plain", Content_Encoding="gzip")
+        await call.raw(gzip.compress(b"Hello"))
+        while not call.gone.is_set():
+            await call.raw(b"x" * 65_536)
+
+    host.behave = endless
+    found = await source.fetch(host.url)
+    assert (found.data, found.whole) == (b"Hello", True)
+
+
+async def test_packing_that_brings_nothing_has_an_end(host: Host, source: HttpPages) -> None:
+    async def endless(call: Call) -> None:
+        await call.head(Content_Type="text/plain", Content_Encoding="gzip")
+        await call.raw(gzip.compress(b"")[:10])
+        while not call.gone.is_set():
+            await call.raw(b"\0\0\0\xff\xff" * 10_000)  # blocks with nothing in them
+
+    host.behave = endless
+    found = await source.fetch(host.url)
+    assert (found.data, found.whole) == (b"", False)
+
+
+async def test_a_packed_page_that_is_cut_is_not_whole(host: Host, source: HttpPages) -> None:
+    host.behave = says(gzip.compress(b"Hello" * 100)[:-12], Content_Encoding="gzip")
+    assert not (await source.fetch(host.url)).whole
+
+
+async def test_names_that_nobody_answers_for_hold_up_pages_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+
+    def getaddrinfo(*_: object, **__: object) -> list[object]:
+        answered.wait()
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    source = HttpPages(seconds=0.2)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(64):
+                group.create_task(_given_up(source, f"http://{number}.invalid/"))
+        async with asyncio.timeout(5):
+            await asyncio.to_thread(int)
+    finally:
+        answered.set()
+
+
+async def _given_up(source: HttpPages, address: str) -> None:
+    with pytest.raises(PageUnreadable, match="did not send the page"):
+        await source.fetch(address)
 
 
 async def test_packed_pages_are_read(host: Host, source: HttpPages) -> None:

@@ -1,13 +1,15 @@
-"""Names -> addresses, of which none may be private."""
+"""Names -> addresses, and addresses -> sockets, of which none may be private."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.connector import AddrInfoType
 
 from bestchat_server_ext.core import pages
 from bestchat_server_ext.core.errors import NotPermitted
@@ -16,22 +18,21 @@ from bestchat_server_ext.core.errors import NotPermitted
 class CheckedResolver(AbstractResolver):
     """Resolves names, and refuses those of which any address is not public."""
 
-    def __init__(self, *, excepted: bool) -> None:
-        """Refuse nothing, if the site has made an exception."""
-        self._inner = ThreadedResolver()
+    def __init__(self, threads: ThreadPoolExecutor, *, excepted: bool) -> None:
+        """Resolve in those threads; refuse nothing, if the site has made an exception."""
+        self._threads = threads
         self._excepted = excepted
 
-    async def check(self, address: str, *, last: bool) -> None:
-        """Refuse an address that is written in numbers, which nobody resolves.
+    async def check(self, host: str, *, last: bool) -> None:
+        """Refuse a host that is written in numbers, which nobody resolves.
 
         Args:
-            address: of the page.
+            host: as the request will name it.
             last: whether nobody here resolves its name any more, so that it is done now.
 
         Raises:
             NotPermitted: it is not public.
         """
-        host = urlsplit(address).hostname or ""
         literal = pages.as_ip(host)
         if literal is not None:
             self._require(host, [literal])
@@ -50,14 +51,38 @@ class CheckedResolver(AbstractResolver):
             NotPermitted: one of them is not public.
             OSError: there are none.
         """
-        found = await self._inner.resolve(host, port, family)
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        # In threads of their own: one that waits for a name server cannot be stopped.
+        infos = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        found = [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, proto, _, address in infos
+        ]
         self._require(host, [item["host"] for item in found])
         return found
+
+    def socket(self, address: AddrInfoType) -> socket.socket:
+        """A socket for a connection to an address: whatever led to it, it is looked at once more.
+
+        Raises:
+            NotPermitted: it is not public.
+        """
+        family, kind, proto, _, place = address
+        host = str(place[0])
+        self._require(host, [host])
+        return socket.socket(family, kind, proto)
 
     async def close(self) -> None:
         """Let go of nothing."""
 
-    def _require(self, host: str, addresses: Sequence[str]) -> None:
+    def _require(self, host: str, addresses: Iterable[str]) -> None:
         if self._excepted or all(map(pages.is_public, addresses)):
             return
         raise NotPermitted(

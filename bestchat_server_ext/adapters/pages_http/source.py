@@ -6,8 +6,9 @@ import asyncio
 import importlib
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from bestchat_server_ext.core import pages
@@ -16,10 +17,14 @@ from bestchat_server_ext.core.pages import Fetched
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 SECONDS = 15.0
 """How long fetching may take, all redirects included."""
 MOST_REDIRECTS = 5
+
+_NAMES_AT_ONCE = 4
+"""Names that are looked up at the same time. Where name servers do not answer, only pages wait."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _INFLATED = {"": 0, "identity": 0, "gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
@@ -29,6 +34,16 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": "BestChat",
 }
+
+
+class _Inflater(Protocol):
+    """What `zlib.decompressobj` gives."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
 
 FindProxy = Callable[[str], str | None]
 """Gives the proxy on the way to an address; none if there is none."""
@@ -55,6 +70,7 @@ class HttpPages:
         self._excepted = excepted
         self._seconds = seconds
         self._believed: ssl.SSLContext | None = None
+        self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE, thread_name_prefix="bestchat-names")
 
     async def fetch(self, address: str) -> Fetched:
         """What is at an address; see the port."""
@@ -71,29 +87,39 @@ class HttpPages:
             ) from None
         except aiohttp.ClientError as error:
             raise _failed(address, error) from error
-        except (ValueError, UnicodeError) as error:  # a name that no address can have
+        except ValueError as error:  # a name that no address can have
             raise _failed(address, error) from error
 
     async def _follow(self, address: str) -> Fetched:
+        from yarl import URL
+
         for _ in range(MOST_REDIRECTS + 1):
             pages.require_address(address)
-            found = await self._get(address)
+            # What is checked is what is asked for: "①②⑦。0.0.1" is 127.0.0.1 here.
+            url = URL(address)
+            pages.require_address(str(url))
+            found = await self._get(url)
             if isinstance(found, Fetched):
                 return found
-            address = urljoin(address, found).partition("#")[0]
+            address = urljoin(str(url), found).partition("#")[0]
         raise PageUnreadable("It redirects again and again.")
 
-    async def _get(self, address: str) -> Fetched | str:
+    async def _get(self, url: URL) -> Fetched | str:
         """What is at an address, or where it redirects to."""
         import aiohttp
 
         from bestchat_server_ext.adapters.pages_http.resolver import CheckedResolver
 
-        proxy = await asyncio.to_thread(self._find_proxy, address)
-        resolver = CheckedResolver(excepted=self._excepts(address))
-        await resolver.check(address, last=proxy is not None)
+        host = url.raw_host or ""
+        proxy = await asyncio.to_thread(self._find_proxy, str(url))
+        excepted = pages.is_excepted(host, url.port, self._excepted)
+        resolver = CheckedResolver(self._threads, excepted=excepted)
+        await resolver.check(host, last=proxy is not None)
         connector = aiohttp.TCPConnector(
-            resolver=None if proxy else resolver, ssl=self._believed or True, force_close=True
+            resolver=None if proxy else resolver,
+            socket_factory=None if proxy else resolver.socket,
+            ssl=self._believed or True,
+            force_close=True,
         )
         async with (
             aiohttp.ClientSession(
@@ -102,13 +128,9 @@ class HttpPages:
                 auto_decompress=False,  # a few bytes can be inflated to gigabytes
                 headers=_HEADERS,
             ) as session,
-            session.get(address, allow_redirects=False, proxy=proxy) as response,
+            session.get(url, allow_redirects=False, proxy=proxy) as response,
         ):
             return await _taken(response)
-
-    def _excepts(self, address: str) -> bool:
-        parts = urlsplit(address)
-        return pages.is_excepted(parts.hostname or "", parts.port, self._excepted)
 
 
 async def _taken(response: aiohttp.ClientResponse) -> Fetched | str:
@@ -132,25 +154,33 @@ async def _taken(response: aiohttp.ClientResponse) -> Fetched | str:
 
 async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     """The first bytes of a page, and whether that is all."""
-    data = bytearray()
-    async for piece in _unpacked(response):
-        data += piece
-        if len(data) > pages.MOST_BYTES:
+    inflater = _inflater(response)
+    data, received = bytearray(), 0
+    async for piece in response.content.iter_any():
+        received += len(piece)
+        data += _inflated(inflater, piece) if inflater else piece
+        # Packed bytes need not make a page any longer.
+        if max(len(data), received) > pages.MOST_BYTES:
             return bytes(data[: pages.MOST_BYTES]), False
-    return bytes(data), True
+        if inflater and inflater.eof:
+            break  # zlib would keep whatever else comes
+    return bytes(data), inflater is None or inflater.eof
 
 
-async def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """What comes, never more of it at a time than is read of a page at all."""
+def _inflater(response: aiohttp.ClientResponse) -> _Inflater | None:
+    """What unpacks a page; none where it is not packed."""
     packed = response.headers.get("Content-Encoding", "").strip().lower()
     if packed not in _INFLATED:
         raise PageUnreadable(f"{response.url.host} packs its pages in a way that is not known.")
-    inflater = zlib.decompressobj(_INFLATED[packed]) if _INFLATED[packed] else None
-    async for piece in response.content.iter_any():
-        try:
-            yield inflater.decompress(piece, pages.MOST_BYTES + 1) if inflater else piece
-        except zlib.error:
-            raise PageUnreadable("What comes is damaged.") from None
+    return zlib.decompressobj(_INFLATED[packed]) if _INFLATED[packed] else None
+
+
+def _inflated(inflater: _Inflater, piece: bytes) -> bytes:
+    """What a piece brings, never more than is read of a page at all."""
+    try:
+        return inflater.decompress(piece, pages.MOST_BYTES + 1)
+    except zlib.error:
+        raise PageUnreadable("What comes is damaged.") from None
 
 
 def _host(address: str) -> str:

@@ -57,7 +57,7 @@ class Pacer:
             self._timer = loop.call_at(due, self.release)
 
     def release(self) -> None:
-        """Let everything through that has waited long enough."""
+        """Let through what has waited long enough, a portion at a time."""
         loop = asyncio.get_running_loop()
         now, held = loop.time(), self._held
         if held:

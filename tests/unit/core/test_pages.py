@@ -26,6 +26,7 @@ from bestchat_server_ext.core.pages import (
         *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1"),
         *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::a9fe:a9fe"),
         *("2002:7f00:1::", "2001:0:102:304::80ff:fffe", "64:ff9b:1::1", "2001:db8::1"),
+        *("::ffff:0:7f00:1", "4000::1"),
     ],
 )
 def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
