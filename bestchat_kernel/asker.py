@@ -7,6 +7,7 @@ as there are questions at the same time.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bestchat_kernel.cells import Place
@@ -61,14 +62,22 @@ class Asker:
         self._idle: list[ChatSession] = []
         self._last_written = 0.0
 
-    async def ask(self, text: str, request: Request, sink: Sink) -> Reply:
+    async def ask(
+        self, text: str, request: Request, sink: Sink, allow: Callable[[], None] = lambda: None
+    ) -> Reply:
         """Ask one question, and once more if the answer is not in its form.
+
+        Args:
+            text: the question.
+            request: how it is asked.
+            sink: what is reported to.
+            allow: called before a model is asked, which a replay does not; may raise.
 
         Raises:
             ChatError: there is no usable answer.
         """
         asked = request.form.asked(text)
-        first = await self._answer(asked, request, sink)
+        first = await self._answer(asked, request, sink, allow)
         read = request.form.read
         if read is None:
             return Reply(first, first)
@@ -77,7 +86,7 @@ class Asker:
         except Unusable as error:
             repair = request.form.repair(str(error))
         again = f"{asked}\n\n---\nYou answered:\n{first.text}\n\n{repair}"
-        second = await self._answer(again, request, sink)
+        second = await self._answer(again, request, sink)  # what was begun is ended
         try:
             return Reply(second, read(second.text))
         except Unusable as error:
@@ -108,7 +117,9 @@ class Asker:
             self._replay.recordings.write()
             self._last_written = time.monotonic()
 
-    async def _answer(self, text: str, request: Request, sink: Sink) -> ChatResult:
+    async def _answer(
+        self, text: str, request: Request, sink: Sink, allow: Callable[[], None] = lambda: None
+    ) -> ChatResult:
         question = Question(
             text,
             cell=object(),
@@ -117,10 +128,12 @@ class Asker:
             place=Place(root=True),
         )
         if self._replay.mode == "off":
+            allow()
             return await self._live(question, sink)
         content = content_of(question, self._session.model, None)
 
         async def recorded() -> Answer:
+            allow()
             noting = Noting(sink)
             return noting.answer(await self._live(question, noting))
 

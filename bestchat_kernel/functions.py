@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
+from decimal import Decimal
 from typing import Any
 
 from bestchat_kernel import forms
@@ -146,7 +147,11 @@ class Chat:
         """
         try:
             request = requested(schema, model, temperature, max_tokens)
-            limit = None if max_cost is None else format(max_cost)
+            # Not as 1e-05, which is no amount of money.
+            limit = (
+                format(Decimal(repr(max_cost)), "f") if isinstance(max_cost, float) else max_cost
+            )
+            limit = None if limit is None else str(limit)
             work = Mapping(self.asker(), request, max(1, concurrency), limit)
             return mapped(work, values, prompt)
         except ChatError as error:

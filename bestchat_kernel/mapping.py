@@ -50,6 +50,11 @@ _LONGEST = 50_000
 
 _SHOW_SECONDS = 0.2
 
+
+class _SpentError(LimitReached):
+    """So much was spent that no value is begun any more."""
+
+
 News = Callable[[str], None]
 
 
@@ -65,6 +70,7 @@ class Mapping:
         usage: the tokens of all answers so far.
         done: values that have an answer or an error.
         failed: of these, how many have an error.
+        left: how many were not begun any more, because so much was spent.
     """
 
     asker: Asker
@@ -74,6 +80,7 @@ class Mapping:
     usage: Usage = field(default_factory=Usage)
     done: int = 0
     failed: int = 0
+    left: int = 0
     _prices: Prices | None = None
 
     async def run(self, texts: Sequence[str], news: News) -> list[object]:
@@ -125,6 +132,9 @@ class Mapping:
                 found[number] = await self._one(text, news)
             except _FOR_ALL:
                 raise
+            except _SpentError as error:
+                found[number] = ChatFailed(error)
+                self.left += 1
             except ChatError as error:
                 found[number] = ChatFailed(error)
                 self.failed += 1
@@ -135,27 +145,35 @@ class Mapping:
             news(self.told(len(found)) + ("" if spent is None else f", {shown(spent)}"))
 
     async def _one(self, text: str, news: News) -> object:
-        if self.max_cost is not None and (self._cost() or 0) >= picodollars(self.max_cost):
-            raise LimitReached(
-                f"The limit of ${self.max_cost} was reached before this value.",
-                hint="Map it again with a higher `max_cost`; a replay keeps what is answered.",
-            )
-
         def say(progress: Progress) -> None:
             if isinstance(progress, Told):
                 news(progress.text)
 
-        reply: Reply = await self.asker.ask(text, self.request, say)
+        reply: Reply = await self.asker.ask(text, self.request, say, self._allow)
         self.usage += reply.result.usage
         return reply.result.text if reply.value is reply.result else reply.value
+
+    def _allow(self) -> None:
+        """Let a model be asked about one more value, unless too much was spent.
+
+        Raises:
+            _SpentError: it was.
+        """
+        if self.max_cost is not None and (self._cost() or 0) >= picodollars(self.max_cost):
+            raise _SpentError(
+                f"The limit of ${self.max_cost} was reached before this value.",
+                hint="Map it again with a higher `max_cost`; a replay keeps what is answered.",
+            )
 
     def _cost(self) -> int | None:
         return cost(self.usage, self._prices)
 
     def told(self, size: int) -> str:
         """How far it is, in a line."""
-        answered = f"{self.done - self.failed:,} of {size:,} values answered"
+        answered = f"{self.done - self.failed - self.left:,} of {size:,} values answered"
         failed = f", {self.failed:,} failed" if self.failed else ""
+        if self.left:
+            failed += f", {self.left:,} not asked: ${self.max_cost} were spent"
         tokens = f"{self.usage.input_tokens:,} tokens in, {self.usage.output_tokens:,} out"
         return f"{answered}{failed}; {tokens}"
 

@@ -288,6 +288,55 @@ def clean(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path)
 
 
+TILL = '''
+from bestchat_server_ext.core.catalog import ProviderFacts
+from bestchat_server_ext.core.models import (
+    FinishChunk, ModelFacts, Prices, TextChunk, Usage, UsageChunk
+)
+from bestchat_server_ext.ports.plugin import ProviderPlugin
+
+FACTS = ModelFacts("till/small", window=100_000, tools=False, prices=Prices("500", "500"))
+
+
+class Till:
+    """A thousand tokens for each answer, at half a dollar."""
+
+    def __init__(self, credentials):
+        pass
+
+    async def stream(self, request):
+        yield [TextChunk("heard")]
+        yield [FinishChunk("stop"), UsageChunk(Usage(input_tokens=500, output_tokens=500))]
+
+    async def models(self):
+        return [FACTS]
+
+    def facts(self, model):
+        return FACTS
+
+    async def close(self):
+        pass
+
+
+def till():
+    facts = ProviderFacts("till", "Till", "openai", base_url="in this process")
+    return ProviderPlugin(facts, Till, (FACTS,))
+'''
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> dict[str, str]:
+    """Variables with which a model has a price: it comes with a package that is installed."""
+    site = tmp_path / "site"
+    about = site / "till-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "till.py").write_text(TILL)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: till\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[bestchat.providers]\ntill = till:till\n")
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")]))
+    return {"PYTHONPATH": path, "BESTCHAT_DEFAULT_MODEL": "till/small"}
+
+
 @pytest.fixture
 def kernel(start_kernel: StartKernel) -> Kernel:
     """A kernel of its own, with the extension loaded."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.notebooks.conftest import Kernel, StartKernel
 
 LABEL = "from typing import Literal\nLabel = Literal['good', 'bad']\nimport pandas as pd\n"
@@ -112,3 +114,56 @@ def test_an_interrupted_column_goes_on_where_it_was(start_kernel: StartKernel) -
     assert kernel.run("set(map(str, labels))").value == "{'good'}"
     # What was in flight when it was stopped may be asked twice.
     assert kernel.rows("SELECT count(*) AS n FROM turns")[0]["n"] <= 300 + 4
+
+
+@pytest.fixture
+def priced(start_kernel: StartKernel, till: dict[str, str], tmp_path: Path) -> Kernel:
+    """A kernel whose model has a price."""
+    kernel = start_kernel(
+        **till,
+        BESTCHAT_REPLAY="auto",
+        BESTCHAT_REPLAY_FILE=str(tmp_path / "column.json"),
+    )
+    assert kernel.run(f"{LABEL}from bestchat_kernel import chat").ok
+    return kernel
+
+
+def mapped(kernel: Kernel, limit: str, *, concurrency: int = 1) -> str:
+    """Map ten values with a limit; gives the last line."""
+    ran = kernel.run(f"found = chat.map(range(10), str, max_cost={limit}, concurrency={concurrency})")
+    assert ran.ok, ran.reply
+    return str(ran.shown[-1].content["data"]["text/plain"])
+
+
+def asked(kernel: Kernel) -> int:
+    return int(kernel.rows("SELECT count(*) AS n FROM turns")[0]["n"])
+
+
+def test_a_limit_of_cost_stops_and_can_be_raised(priced: Kernel) -> None:
+    assert mapped(priced, "1.2") == (
+        "3 of 10 values answered, 7 not asked: $1.2 were spent; 1,500 tokens in, 1,500 out"
+    )
+    assert asked(priced) == 3
+    assert priced.run("found[:3]").value == "['heard', 'heard', 'heard']"
+    assert priced.run("{type(it).__name__ for it in found[3:]}").value == "{'ChatFailed'}"
+    assert priced.run("found[3].error.info.code").value == "'limit_reached'"
+    assert "$1.2 was reached before this value. Map it again with a higher" in (
+        priced.run("str(found[3])").value
+    )
+    # Again with the same limit: nothing is lost, and nothing is spent.
+    assert mapped(priced, "'1.2'").startswith("3 of 10 values answered, 7 not asked")
+    assert mapped(priced, "0.00001").startswith("3 of 10 values answered, 7 not asked: $0.00001 w")
+    assert asked(priced) == 3
+    # With a higher one it goes on where it was: what was spent before counts.
+    assert mapped(priced, "2").startswith("4 of 10 values answered, 6 not asked: $2 were spent")
+    assert asked(priced) == 4
+    assert mapped(priced, "100") == "10 of 10 values answered; 5,000 tokens in, 5,000 out"
+    assert asked(priced) == 10
+    assert priced.run("set(found)").value == "{'heard'}"
+
+
+def test_what_is_on_its_way_still_comes(priced: Kernel) -> None:
+    told = mapped(priced, "0.5", concurrency=4)
+    answered = asked(priced)
+    assert 1 <= answered <= 4
+    assert told.startswith(f"{answered} of 10 values answered, {10 - answered} not asked")
