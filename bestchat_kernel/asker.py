@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from bestchat_kernel.cells import Place
 from bestchat_kernel.forms import Form, Unusable
-from bestchat_kernel.recordings import Answer
-from bestchat_kernel.replay import Noting, Replay, content_of, result_of
+from bestchat_kernel.replay import Replay, content_of, result_of
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.session import ChatSession, Question, Sink
 from bestchat_server_ext.api import models
@@ -132,12 +131,11 @@ class Asker:
             return await self._live(question, sink)
         content = content_of(question, self._session.model, None)
 
-        async def recorded() -> Answer:
+        async def live(noting: Sink) -> ChatResult:
             allow()
-            noting = Noting(sink)
-            return noting.answer(await self._live(question, noting))
+            return await self._live(question, noting)
 
-        return result_of(await self._replay.answer(content, recorded, sink))
+        return result_of(await self._replay.answer(content, live, sink))
 
     async def _live(self, question: Question, sink: Sink) -> ChatResult:
         await self._session.announce(question, sink)

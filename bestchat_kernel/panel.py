@@ -23,7 +23,7 @@ from bestchat_kernel.loop import loop_thread
 from bestchat_kernel.markdown import safe_markdown
 from bestchat_kernel.result import ChatResult
 from bestchat_kernel.screens import CellScreen, QuietScreen
-from bestchat_kernel.session import ChatSession, Question
+from bestchat_kernel.session import Asks, ChatSession, Question
 from bestchat_kernel.transcript import Transcript, said, stored
 from bestchat_kernel.visible import visible
 from bestchat_server_ext.core.conversation import ConversationState
@@ -86,7 +86,7 @@ class ChatPanel(anywidget.AnyWidget):
         super().__init__(model=model or "", height=height)
         self._shell = get_ipython()
         self._kernel = getattr(self._shell, "kernel", None)
-        self._own = conversation is not None
+        self._own = conversation is not None and conversation != _replayed_id()
         self._session = process.session().apart() if self._own else process.session()
         self._transcript: Transcript | None = None
         self._state: ConversationState | None = None
@@ -94,7 +94,7 @@ class ChatPanel(anywidget.AnyWidget):
         self._door = CommDoor(self._session, self.send_to_pages, self._soon_bind)
         self.on_msg(lambda _, content, __: self._hear(content))
         listening.begin(self.comm, self._hear_data)
-        if conversation is not None:
+        if self._own and conversation is not None:
             self._session.go_on_with(_found(self._session, conversation))
         self._follow_notebook()
         if self._shell is not None:
@@ -103,7 +103,7 @@ class ChatPanel(anywidget.AnyWidget):
     # What others do with it.
 
     def send(self, text: str, *, model: str | None = None) -> ChatResult:
-        """Say something in the conversation, and wait for the answer.
+        """Say something in the conversation, and wait for the answer, or replay it.
 
         Raises:
             ChatFailed: there is none.
@@ -112,13 +112,23 @@ class ChatPanel(anywidget.AnyWidget):
         question = Question(text, object(), model=model or self.model or None)
         screen = QuietScreen(CellScreen(self._shell))
         try:
-            require_live()
-            result = ask(loop_thread(), self._session, question, screen, _Ears(self._kernel))
+            result = ask(loop_thread(), self._asks(), question, screen, _Ears(self._kernel))
         except ChatError as error:
             self._follow_notebook()
             raise ChatFailed(error) from None
         self._follow_notebook()
         return result
+
+    def _asks(self) -> Asks:
+        """Who answers: in the notebook's own conversation whoever answers its cells.
+
+        Raises:
+            NotRecorded: what is said elsewhere is in no recording, and nobody is to be asked.
+        """
+        if not self._own:
+            return process.replay()
+        require_live()
+        return self._session
 
     def close(self) -> None:
         """Take it away; the conversation stays."""
@@ -159,7 +169,17 @@ class ChatPanel(anywidget.AnyWidget):
             self._follow_notebook()
 
     def _follow_notebook(self) -> None:
-        """Show the conversation that the session is in now, and what a cell has just said in it."""
+        """Show the conversation that the session is in now, and what a cell has just said in it.
+
+        Where answers are recorded, or replayed, it is what the recording knows of it.
+        """
+        state = None if self._own else process.replay().conversation
+        if state is not None:
+            self._door.show(state.conversation.id)
+            self.transcript = stored(state)
+            self.conversation = state.conversation.id
+            self._show(state)
+            return
         current = self._session.conversation_id
         if current is not None and current != self.conversation:
             self._bind(current)
@@ -219,6 +239,12 @@ class _Ears:
 
     def close(self) -> None:
         """Nothing was shown."""
+
+
+def _replayed_id() -> ConversationId | None:
+    """The conversation that is being recorded or replayed."""
+    state = process.replay().conversation
+    return None if state is None else state.conversation.id
 
 
 def _log_failure(future: Future[None]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from bestchat_kernel.visible import one_line
-from bestchat_server_ext.core.errors import InvalidRequest, Unavailable
+from bestchat_server_ext.core.errors import ErrorInfo, InvalidRequest, Unavailable
 from bestchat_server_ext.core.models import RequestOptions, Usage
 
 ABOUT = (
@@ -61,11 +61,15 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage = Usage()
     """Tokens."""
     notes: tuple[str, ...] = ()
-    """What was told on the way."""
+    """What was told before anything of it was shown."""
+    later: tuple[str, ...] = ()
+    """What was told on the way, below it."""
     conversation_id: str = ""
     """Where it was said."""
     turn_id: str = ""
     """The turn that brought it."""
+    failed: ErrorInfo | None = None
+    """Why there is no answer: the text is what had arrived."""
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ that is imported.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from bestchat_kernel.result import ChatResult
 from bestchat_kernel.session import (
     Began,
     ChatSession,
+    Grew,
     Progress,
     Question,
     Restarted,
@@ -31,10 +32,18 @@ from bestchat_kernel.session import (
     restarted,
 )
 from bestchat_server_ext.api import conversations
-from bestchat_server_ext.core.conversation import Conversation, ConversationState
+from bestchat_server_ext.core.conversation import Conversation, ConversationState, Turn
 from bestchat_server_ext.core.conversation_settings import ConversationSettings
-from bestchat_server_ext.core.errors import InvalidRequest, NotRecorded
-from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, TurnId
+from bestchat_server_ext.core.errors import (
+    ChatError,
+    ErrorInfo,
+    InvalidRequest,
+    NotRecorded,
+    TurnCancelled,
+    TurnInterrupted,
+    from_info,
+)
+from bestchat_server_ext.core.ids import ConversationId, MessageId, OwnerId, RequestId, TurnId
 from bestchat_server_ext.core.messages import Message, TextPart
 
 Mode = Literal["off", "auto", "only", "refresh"]
@@ -59,6 +68,10 @@ def mode_named(name: str) -> Mode:
     return _MODES[name]
 
 
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+"""When all was said, in what is shown of a recording: it keeps no times."""
+
+
 @dataclass(frozen=True)
 class _Exchange:
     """A question and its answer, and what was said before."""
@@ -70,6 +83,14 @@ class _Exchange:
     @property
     def key(self) -> str:
         return self.content.key
+
+    @property
+    def chain(self) -> list[_Exchange]:
+        """All that was said up to here, the first first."""
+        chain = [self]
+        while (before := chain[-1].before) is not None:
+            chain.append(before)
+        return chain[::-1]
 
 
 class Replay:
@@ -112,6 +133,20 @@ class Replay:
         notebook = self._environ.get("JPY_SESSION_NAME", "")
         return f"{Path(notebook).stem or 'bestchat'}.replay.json"
 
+    @property
+    def conversation(self) -> ConversationState | None:
+        """What was said so far, the same in each run; none where nothing was, or is recorded."""
+        if self.mode == "off" or self._newest is None:
+            return None
+        where = ConversationId(self._newest.answer.conversation_id)
+        return _state(self._newest.chain, where, _AT)
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """The messages of that conversation; none where there is none."""
+        state = self.conversation
+        return () if state is None else tuple(state.messages.values())
+
     def switch(self, mode: Mode, file: str = "") -> None:
         """Do something else from now on, with a conversation of its own."""
         self._mode = mode
@@ -146,32 +181,50 @@ class Replay:
             )
         before = self._before(question)
         content = content_of(question, self._session.model, before)
-        answer = await self.answer(content, lambda: self._live(question, before, sink), sink)
+        try:
+            answer = await self.answer(
+                content, lambda noting: self._live(question, before, noting), sink
+            )
+        finally:
+            self.recordings.write()
         self._remember(question, _Exchange(content, answer, before))
         return result_of(answer)
 
     async def answer(
-        self, content: Content, ask: Callable[[], Awaitable[Answer]], sink: Sink
+        self, content: Content, ask: Callable[[Sink], Awaitable[ChatResult]], sink: Sink
     ) -> Answer:
         """What is recorded; else what is answered, which is recorded then.
 
+        A failure is recorded as well. It is given again only where nobody may be asked: elsewhere
+        the next run asks again.
+
         Raises:
             NotRecorded: nobody may be asked, and there is no such record.
+            ChatError: as `ask`, or as it is recorded.
         """
-        if self.mode != "refresh" and (found := self.recordings.find(content)) is not None:
-            for note in found.notes:
-                sink(Told(note))
-            sink(Began(found.model, found.label))
-            sink(Stored("\n".join(found.text)))
-            return found
+        found = self.recordings.find(content)
+        if found is not None and self._counts(found):
+            return _told_again(found, sink)
         if self.mode == "only":
             raise NotRecorded(
                 f"This is not recorded, and nobody is asked. {self.recordings.changed(content)}",
                 hint="Record it with %chat replay auto.",
             )
-        answer = await ask()
+        noting = Noting(sink)
+        try:
+            answer = noting.answer(await ask(noting))
+        except (TurnCancelled, TurnInterrupted):  # which is no answer
+            raise
+        except ChatError as error:
+            if found is None or found.failed is not None:
+                self.recordings.keep(content, noting.failure(error.info))
+            raise
         self.recordings.keep(content, answer)
         return answer
+
+    def _counts(self, found: Answer) -> bool:
+        """Whether a record is given in place of an answer."""
+        return self.mode == "only" or (self.mode == "auto" and found.failed is None)
 
     async def mentioned(
         self, name: str, fetch: Callable[[], Awaitable[tuple[str, tuple[str, ...]]]]
@@ -212,7 +265,6 @@ class Replay:
         return self._exchanges[place.parent_id] if place.parent_id else None
 
     def _remember(self, question: Question, exchange: _Exchange) -> None:
-        self.recordings.write()
         key = exchange.key
         self._exchanges[key] = self._newest = exchange
         if not question.follow_up:
@@ -220,7 +272,7 @@ class Replay:
             self._cells.asked(question.cell, f"asked {key}", parent)
         self._cells.answered(question.cell, key)
 
-    async def _live(self, question: Question, before: _Exchange | None, sink: Sink) -> Answer:
+    async def _live(self, question: Question, before: _Exchange | None, sink: Sink) -> ChatResult:
         """Ask, where the server has been told what was said before."""
         if before is None:
             question = replace(question, place=Place(root=True))
@@ -229,20 +281,14 @@ class Replay:
                 await self._tell(before)
             conversation, message = self._told[before.key]
             question = replace(question, conversation=conversation, place=Place(message))
-        noting = Noting(sink)
-        result = await self._session.ask(question, noting)
-        answer = noting.answer(result)
+        result = await self._session.ask(question, sink)
         key = content_of(question, self._session.model, before).key
         self._told[key] = result.conversation_id, MessageId(result.message_id)
-        return answer
+        return result
 
     async def _tell(self, last: _Exchange) -> None:
         """Make a conversation of what was replayed."""
-        chain: list[_Exchange] = []
-        at: _Exchange | None = last
-        while at is not None:
-            chain.insert(0, at)
-            at = at.before
+        chain = last.chain
         client = (await self._session.connection()).client
         request = conversations.ImportConversation(_archive(chain))
         imported = await client.call(conversations.import_, request)
@@ -259,20 +305,34 @@ class Noting:
         """Pass everything on to another sink."""
         self._sink = sink
         self._notes: list[str] = []
+        self._later: list[str] = []
+        self._shown = False
         self._began = Began("", "")
+        self._text = ""
 
     def __call__(self, progress: Progress) -> None:
         """Take what is reported."""
         match progress:
             case Told(text=text):
-                self._notes.append(text)
+                self._note(text)
             case Restarted():
-                self._notes.append(restarted(progress))
+                self._note(restarted(progress))
             case Began():
                 self._began = progress
+            case Grew(text=text):
+                self._hold(self._text + text)
+            case Stored(text=text):
+                self._hold(text)
             case _:
                 pass
         self._sink(progress)
+
+    def _note(self, text: str) -> None:
+        (self._later if self._shown else self._notes).append(text)
+
+    def _hold(self, text: str) -> None:
+        self._shown = self._shown or text != self._text
+        self._text = text
 
     def answer(self, result: ChatResult) -> Answer:
         """What was answered, as it is recorded."""
@@ -283,9 +343,39 @@ class Noting:
             result.finish_reason,
             result.usage,
             tuple(self._notes),
+            tuple(self._later),
             result.conversation_id,
             result.turn_id,
         )
+
+    def failure(self, error: ErrorInfo) -> Answer:
+        """What there is in place of an answer, as it is recorded."""
+        return Answer(
+            tuple(self._text.split("\n")),
+            self._began.model,
+            self._began.label,
+            notes=tuple(self._notes),
+            later=tuple(self._later),
+            failed=error,
+        )
+
+
+def _told_again(found: Answer, sink: Sink) -> Answer:
+    """Report a recorded answer, or failure, as it was reported before.
+
+    Raises:
+        ChatError: it was a failure.
+    """
+    for note in found.notes:
+        sink(Told(note))
+    if found.model:
+        sink(Began(found.model, found.label))
+        sink(Stored("\n".join(found.text)))
+    for note in found.later:
+        sink(Told(note))
+    if found.failed is not None:
+        raise from_info(found.failed)
+    return found
 
 
 def content_of(question: Question, model: str | None, before: _Exchange | None) -> Content:
@@ -313,18 +403,26 @@ def result_of(answer: Answer) -> ChatResult:
     )
 
 
-def _archive(chain: list[_Exchange]) -> str:
+def _archive(chain: Sequence[_Exchange]) -> str:
     """Exchanges as an export, which a server can import."""
     from bestchat_server_ext.core.export import to_json
 
     now = datetime.now(UTC)
+    return to_json(_state(chain, ConversationId("replayed"), now), now)
+
+
+def _state(
+    chain: Sequence[_Exchange], conversation_id: ConversationId, at: datetime
+) -> ConversationState:
+    """Exchanges as a conversation in which all was said at one time."""
     messages: dict[str, Message] = {}
+    turns: dict[str, Turn] = {}
     parent: MessageId | None = None
     for exchange in chain:
         turn = TurnId(exchange.key)
         asked = MessageId(f"asked-{exchange.key}")
         said = TextPart("\n".join(exchange.content.text))
-        messages[asked] = Message(asked, parent, "user", (said,), now, turn)
+        messages[asked] = Message(asked, parent, "user", (said,), at, turn)
         parent = MessageId(exchange.key)
         answer = exchange.answer
         messages[parent] = Message(
@@ -332,14 +430,18 @@ def _archive(chain: list[_Exchange]) -> str:
             asked,
             "assistant",
             (TextPart("\n".join(answer.text)),),
-            now,
+            at,
             turn,
             step=1,
             model=answer.model,
             usage=answer.usage,
         )
+        request = RequestId(exchange.key)
+        turns[turn] = Turn(
+            turn, conversation_id, request, asked, answer.model, at, "finished", usage=answer.usage
+        )
     settings = ConversationSettings(system_prompt=chain[-1].content.system)
     conversation = Conversation(
-        ConversationId("replayed"), OwnerId("local"), 1, now, now, settings=settings
+        conversation_id, OwnerId("local"), len(messages), at, at, settings=settings
     )
-    return to_json(ConversationState(conversation, messages, {}, {}), now)
+    return ConversationState(conversation, messages, turns, {})

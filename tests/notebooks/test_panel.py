@@ -170,7 +170,7 @@ def test_an_interrupt_keeps_what_had_arrived(kernel: Kernel) -> None:
 def test_a_replay_asks_nobody(start_kernel: StartKernel) -> None:
     kernel = start_kernel(BESTCHAT_REPLAY="only")
     kernel.run(MADE)
-    assert "in no recording" in kernel.run("panel.send('one')").error["evalue"]
+    assert "This is not recorded" in kernel.run("panel.send('one')").error["evalue"]
 
 
 def test_closing_lets_go(kernel: Kernel) -> None:

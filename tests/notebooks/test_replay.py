@@ -35,7 +35,9 @@ def attempts(environ: dict[str, str]) -> int:
 
 
 def run(environ: dict[str, str], folder: Path, notebook: NotebookNode) -> list[list[NotebookNode]]:
-    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute(
+    resources = {"metadata": {"path": str(folder)}}
+    # A slow kernel sends what is printed in several pieces.
+    NotebookClient(notebook, timeout=60, resources=resources, coalesce_streams=True).execute(
         env=environ
     )
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
@@ -126,3 +128,53 @@ def test_a_mode_is_chosen_in_the_notebook(start_kernel: StartKernel, tmp_path: P
     failed = kernel.run("%%chat\ntwo")
     assert failed.error["traceback"][0].startswith("not_recorded: This is not recorded")
     assert "Write one of off" in kernel.run("%chat replay always").error["evalue"]
+
+
+def test_a_failure_is_replayed_by_only_and_asked_again_by_auto(
+    start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    kernel = start_kernel().load()
+    cell, file = "%%chat -m scripted/nobody\nhello", tmp_path / "answers.json"
+    lines, attempts = [], []
+    for mode in ("auto", "only", "auto"):
+        assert kernel.run(f"%chat replay {mode} {file}").ok
+        lines.append(kernel.run(cell, "a cell").error["traceback"])
+        attempts.append(kernel.rows("SELECT count(*) AS n FROM turns")[0]["n"])
+    assert lines[0] == lines[1] == lines[2]
+    assert lines[0][0].startswith("model_not_found: ")
+    assert attempts == [1, 1, 2]
+    # An answer that comes later takes its place.
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "nobody.json").write_text('{"turns": [{"steps": [[{"do": "say", "text": "Hi."}]]}]}')
+    other = start_kernel(BESTCHAT_SCRIPTS_DIR=str(scripts)).load()
+    for mode in ("auto", "only"):
+        assert other.run(f"%chat replay {mode} {file}").ok
+        assert other.ask(cell) == "Hi."
+
+
+def test_a_panel_and_the_history_are_replayed(start_kernel: StartKernel, tmp_path: Path) -> None:
+    cells = [
+        "from bestchat_kernel import ChatPanel\npanel = ChatPanel()",
+        "print(panel.send('one').text)",
+        "%load_ext bestchat_kernel",
+        "%%chat\ntwo",
+        "for it in panel.messages:\n    print(it)",
+        "%chat history",
+        "print(ChatPanel(panel.conversation).messages == panel.messages, panel.conversation)",
+    ]
+    told = []
+    for mode, data in (("auto", "one"), ("only", "nothing")):
+        kernel = start_kernel(
+            BESTCHAT_REPLAY=mode,
+            BESTCHAT_REPLAY_FILE=str(tmp_path / "answers.json"),
+            BESTCHAT_DATA_DIR=str(tmp_path / data),
+        )
+        ran = [kernel.run(cell) for cell in cells]
+        assert all(it.ok for it in ran), [it.reply for it in ran]
+        told.append([it.stdout for it in ran])
+    assert told[0] == told[1]
+    assert told[0][4].count("'role': 'assistant'") == 2
+    assert "heard: two" in told[0][5]
+    assert told[0][6].startswith("True ")
+    assert not (tmp_path / "nothing").exists()

@@ -39,8 +39,8 @@ function decorates(text: string, at: number, after: string): boolean {
   return before.trim() === "" && DECORATES.test(after);
 }
 
-/** A name as it is meant: without quotes, and without the end of the sentence. */
-function nameIn(written: string): string {
+/** A name as it is meant, of one that is written or being written: without quotes, and without the end of the sentence. */
+export function nameIn(written: string): string {
   const quoted = /^(\w+:)"([^"]+)"$/.exec(written);
   return quoted === null ? withoutEnd(written) : `${quoted[1] ?? ""}${quoted[2] ?? ""}`;
 }

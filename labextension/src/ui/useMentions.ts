@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Attachment } from "../conversation/attachments.js";
-import { mentionsIn } from "../conversation/mentions.js";
+import { mentionsIn, nameIn } from "../conversation/mentions.js";
 import type { IMentionSources, Mentioned } from "../tokens.js";
 import { useServices } from "./services.js";
 
@@ -25,7 +25,10 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
   const { mentionSources, trans } = useServices();
   const [known, setKnown] = useState<ReadonlyMap<string, Mentioned>>(new Map());
   const names = useMemo(
-    () => mentionsIn(text).filter((name) => name !== unfinished).join("\n"),
+    () => {
+      const begun = unfinished === null ? null : nameIn(unfinished);
+      return mentionsIn(text).filter((name) => name !== begun && name !== unfinished).join("\n");
+    },
     [text, unfinished],
   );
 
