@@ -130,12 +130,12 @@ class Asker:
             allow()
             return await self._live(question, sink)
         content = content_of(question, self._session.model, None)
-
-        async def live(noting: Sink) -> ChatResult:
-            allow()
-            return await self._live(question, noting)
-
-        return result_of(await self._replay.answer(content, live, sink))
+        if self._replay.asks(content):
+            allow()  # not where it is recorded what comes of it: a refusal is no answer
+        answer = await self._replay.answer(
+            content, lambda noting: self._live(question, noting), sink
+        )
+        return result_of(answer)
 
     async def _live(self, question: Question, sink: Sink) -> ChatResult:
         await self._session.announce(question, sink)

@@ -149,7 +149,13 @@ class Mapping:
             if isinstance(progress, Told):
                 news(progress.text)
 
-        reply: Reply = await self.asker.ask(text, self.request, say, self._allow)
+        try:
+            reply: Reply = await self.asker.ask(text, self.request, say, self._allow)
+        except NotRecorded:
+            # A replay knows no prices. Where a run with a limit left the rest out, so does it.
+            if self.max_cost is None or self.done == self.left:
+                raise
+            raise self._spent() from None
         self.usage += reply.result.usage
         return reply.result.text if reply.value is reply.result else reply.value
 
@@ -160,10 +166,13 @@ class Mapping:
             _SpentError: it was.
         """
         if self.max_cost is not None and (self._cost() or 0) >= picodollars(self.max_cost):
-            raise _SpentError(
-                f"The limit of ${self.max_cost} was reached before this value.",
-                hint="Map it again with a higher `max_cost`; a replay keeps what is answered.",
-            )
+            raise self._spent()
+
+    def _spent(self) -> _SpentError:
+        return _SpentError(
+            f"This value was not asked about within ${self.max_cost}.",
+            hint="Map it again with a higher `max_cost`; a replay keeps what is answered.",
+        )
 
     def _cost(self) -> int | None:
         return cost(self.usage, self._prices)
@@ -173,7 +182,7 @@ class Mapping:
         answered = f"{self.done - self.failed - self.left:,} of {size:,} values answered"
         failed = f", {self.failed:,} failed" if self.failed else ""
         if self.left:
-            failed += f", {self.left:,} not asked: ${self.max_cost} were spent"
+            failed += f", {self.left:,} not asked within ${self.max_cost}"
         tokens = f"{self.usage.input_tokens:,} tokens in, {self.usage.output_tokens:,} out"
         return f"{answered}{failed}; {tokens}"
 

@@ -222,6 +222,13 @@ class Replay:
         self.recordings.keep(content, answer)
         return answer
 
+    def asks(self, content: Content) -> bool:
+        """Whether somebody is asked for that content, so that no record is given."""
+        if self.mode in {"off", "only"}:
+            return self.mode == "off"
+        found = self.recordings.find(content)
+        return found is None or not self._counts(found)
+
     def _counts(self, found: Answer) -> bool:
         """Whether a record is given in place of an answer."""
         return self.mode == "only" or (self.mode == "auto" and found.failed is None)

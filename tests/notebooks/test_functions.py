@@ -130,7 +130,9 @@ def priced(start_kernel: StartKernel, till: dict[str, str], tmp_path: Path) -> K
 
 def mapped(kernel: Kernel, limit: str, *, concurrency: int = 1) -> str:
     """Map ten values with a limit; gives the last line."""
-    ran = kernel.run(f"found = chat.map(range(10), str, max_cost={limit}, concurrency={concurrency})")
+    ran = kernel.run(
+        f"found = chat.map(range(10), str, max_cost={limit}, concurrency={concurrency})"
+    )
     assert ran.ok, ran.reply
     return str(ran.shown[-1].content["data"]["text/plain"])
 
@@ -141,25 +143,49 @@ def asked(kernel: Kernel) -> int:
 
 def test_a_limit_of_cost_stops_and_can_be_raised(priced: Kernel) -> None:
     assert mapped(priced, "1.2") == (
-        "3 of 10 values answered, 7 not asked: $1.2 were spent; 1,500 tokens in, 1,500 out"
+        "3 of 10 values answered, 7 not asked within $1.2; 1,500 tokens in, 1,500 out"
     )
     assert asked(priced) == 3
     assert priced.run("found[:3]").value == "['heard', 'heard', 'heard']"
     assert priced.run("{type(it).__name__ for it in found[3:]}").value == "{'ChatFailed'}"
     assert priced.run("found[3].error.info.code").value == "'limit_reached'"
-    assert "$1.2 was reached before this value. Map it again with a higher" in (
+    assert "was not asked about within $1.2. Map it again with a higher" in (
         priced.run("str(found[3])").value
     )
     # Again with the same limit: nothing is lost, and nothing is spent.
     assert mapped(priced, "'1.2'").startswith("3 of 10 values answered, 7 not asked")
-    assert mapped(priced, "0.00001").startswith("3 of 10 values answered, 7 not asked: $0.00001 w")
+    assert mapped(priced, "0.00001").startswith(
+        "3 of 10 values answered, 7 not asked within $0.00001;"
+    )
     assert asked(priced) == 3
     # With a higher one it goes on where it was: what was spent before counts.
-    assert mapped(priced, "2").startswith("4 of 10 values answered, 6 not asked: $2 were spent")
+    assert mapped(priced, "2").startswith("4 of 10 values answered, 6 not asked within $2;")
     assert asked(priced) == 4
     assert mapped(priced, "100") == "10 of 10 values answered; 5,000 tokens in, 5,000 out"
     assert asked(priced) == 10
     assert priced.run("set(found)").value == "{'heard'}"
+
+
+def test_a_replay_of_a_limit_says_the_same(
+    priced: Kernel, start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    file = tmp_path / "column.json"
+    told, errors = mapped(priced, "1.2"), priced.run("[str(it) for it in found]").value
+    assert "limit_reached" not in file.read_text()
+    replaying = start_kernel(
+        BESTCHAT_REPLAY="only",
+        BESTCHAT_REPLAY_FILE=str(file),
+        BESTCHAT_DATA_DIR=str(tmp_path / "nothing"),
+    )
+    assert replaying.run("from bestchat_kernel import chat").ok
+    assert mapped(replaying, "1.2", concurrency=4) == told
+    assert replaying.run("[str(it) for it in found]").value == errors
+    assert replaying.run("found[3].error.info.code").value == "'limit_reached'"
+    # Whatever the limit: what was never recorded is no answer, and without one it is an error.
+    assert mapped(replaying, "100").startswith("3 of 10 values answered, 7 not asked within $100;")
+    for call in ("chat.map(range(10), str)", "chat.map(['new'], str, max_cost=9)"):
+        assert "is not recorded" in replaying.run(call).error["evalue"]
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_what_is_on_its_way_still_comes(priced: Kernel) -> None:
