@@ -109,6 +109,7 @@ class Replay:
         self._exchanges: dict[str, _Exchange] = {}
         self._newest: _Exchange | None = None
         self._told: dict[str, tuple[str, MessageId]] = {}
+        self._refreshed: set[str] = set()
 
     @property
     def mode(self) -> Mode:
@@ -238,6 +239,9 @@ class Replay:
     ) -> tuple[str, tuple[str, ...]]:
         """What a prompt mentions that comes from elsewhere: its text, and notes on it.
 
+        In a refresh each is fetched once: with two versions of it, one recording could not give
+        both questions again.
+
         Args:
             name: what it is recorded under.
             fetch: gets it.
@@ -247,7 +251,8 @@ class Replay:
         """
         if self.mode == "off":
             return await fetch()
-        found = None if self.mode == "refresh" else self.recordings.mention(name)
+        stale = self.mode == "refresh" and name not in self._refreshed
+        found = None if stale else self.recordings.mention(name)
         if found is not None:
             return "\n".join(found.text), found.notes
         if self.mode == "only":
@@ -256,6 +261,7 @@ class Replay:
                 hint="Record it with %chat replay auto.",
             )
         text, notes = await fetch()
+        self._refreshed.add(name)
         self.recordings.keep_mention(Mention(name, tuple(text.split("\n")), notes))
         return text, notes
 

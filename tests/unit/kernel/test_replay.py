@@ -161,6 +161,28 @@ async def test_refresh_asks_anew(start: Open, tmp_path: Path) -> None:
     assert (await start("only").ask("one")).text == "anew"
 
 
+async def test_a_refresh_sees_one_version_of_what_is_mentioned(start: Open) -> None:
+    versions = iter(["v1", "v2", "v3"])
+
+    async def fetch() -> tuple[str, tuple[str, ...]]:
+        return next(versions), ()
+
+    async def cell(notebook: Notebook, text: str) -> str:
+        page, _ = await notebook.replay.mentioned("page:http://a", fetch)
+        return (await notebook.ask(f"{text} {page}", text)).text
+
+    async def run(notebook: Notebook) -> list[str]:
+        return [await cell(notebook, text) for text in ("one", "two")]
+
+    assert await run(start("auto")) == ["heard: one v1", "heard: two v1"]
+    refreshed = start("refresh")
+    assert await run(refreshed) == ["heard: one v2", "heard: two v2"]
+    assert await run(start("only")) == ["heard: one v2", "heard: two v2"]
+    refreshed.replay.switch("refresh")
+    assert await run(refreshed) == ["heard: one v3", "heard: two v3"]
+    assert await run(start("only")) == ["heard: one v3", "heard: two v3"]
+
+
 async def test_a_failure_is_not_recorded(start: Open) -> None:
     with pytest.raises(RateLimited):
         await start("auto").ask("break")
