@@ -18,6 +18,7 @@ from types import MethodType, ModuleType
 
 from bestchat_kernel.attachment import Attachment
 from bestchat_kernel.summary import LATE, summarise
+from bestchat_server_ext.core.errors import InvalidRequest
 
 _NOTES = 5
 """Unknown names for which near misses are looked for."""
@@ -92,7 +93,7 @@ _Mention = _Variable | _Source | _Result | _Named
 
 
 _AT = re.compile(r"(?P<alone>(?<![^\r\n])[ \t]*@)|(?<!\S)@")
-_SENTENCE_GOES_ON = re.compile(r"[\s.,;:!?)\]}'\"]|$")
+_SENTENCE_GOES_ON = re.compile(r"[\s.,;:!?)\]}'\"\0]|$")
 _DECORATOR = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n)\s*(?:@[^\r\n]*\s+){0,20}")
 _DEFINITION = re.compile(r"(?:async[ \t]+def|def|class)[ \t]+\w")
 
@@ -101,8 +102,8 @@ _PLACE = re.compile(
     r"(?P<cell>In|Out)\[(?P<number>\d{1,9})\]"
     r"|(?P<kind>file|url|conversation):(?:\"(?P<quoted>[^\"\r\n]+)\"|(?P<path>[^\s\"]+))"
 )
-_EVALUATED = "}"
-"""What the caller puts into the place of expressions."""
+EVALUATED = "\0"
+"""What the caller puts into the place of expressions: nobody types it, no name has it."""
 # What ends a sentence ends the path before it.
 _AFTER_PATH = ".,;:!?)]}'\""
 
@@ -117,6 +118,9 @@ def attach(
         namespace: the variables that can be mentioned.
         places: what can be mentioned beside them.
         notes: takes what the user should know.
+
+    Raises:
+        ChatError: a page or a conversation cannot be had.
     """
     chosen: dict[str, Attachment] = {}
     unknown: dict[str, None] = {}
@@ -182,13 +186,27 @@ def _of_result(mention: _Result, places: Places) -> Attachment | str:
 
 
 def _of_named(mention: _Named, places: Places) -> Attachment | str:
-    if set(mention.path) == {_EVALUATED}:
-        return f"`@{mention.kind}:` takes no expression: write out what is meant."
+    if EVALUATED in mention.path:
+        return _refused(mention.kind)
     gives = {"file": places.file, "url": places.page, "conversation": places.conversation}
     try:
         return gives[mention.kind](mention.path)
     except ValueError as error:
         return f"`@{mention.name}` was left as text: {error}"
+
+
+def _refused(kind: str) -> str:
+    """Why what an expression is part of is not attached.
+
+    Raises:
+        InvalidRequest: an answer without it would be one to another question.
+    """
+    if kind == "file":
+        return "`@file:` takes no expression and was left as text: write the path out."
+    raise InvalidRequest(
+        f"`@{kind}:` takes no expression.",
+        hint="Write out what is meant; between backticks it is only text.",
+    )
 
 
 def _mentions(text: str) -> Iterator[_Mention]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from bestchat_kernel.attachment import Attachment
-from bestchat_kernel.mentions import NOWHERE, Places, attach
+from bestchat_kernel.mentions import EVALUATED, NOWHERE, Places, attach
 from bestchat_kernel.redaction import Redaction
 from bestchat_kernel.summary import inline_text
 from bestchat_server_ext.core.errors import PromptError
@@ -72,6 +72,7 @@ def prepare(
 
     Raises:
         PromptError: evaluating an expression raised.
+        ChatError: a page or a conversation that is mentioned cannot be had.
     """
     if raw:
         return Prompt(text)
@@ -80,9 +81,9 @@ def prepare(
     expressions = list(_expressions(text, fences, notes))
     redaction = Redaction()
     expanded = _put_in(text, expressions, evaluate, redaction)
-    # Fillers keep every position. A line end keeps blocks apart, a brace belongs to no name.
+    # Fillers keep every position. A line end keeps blocks apart.
     prose = _masked(text, fences, "\n")
-    prose = _masked(prose, [(item.start, item.end) for item in expressions], "}")
+    prose = _masked(prose, [(item.start, item.end) for item in expressions], EVALUATED)
     prose = _masked(prose, _code_spans(prose), "`")
     attachments = attach(prose, namespace, places, notes)
     return Prompt(expanded, attachments, _capped([*notes, *redaction.notes]))

@@ -12,7 +12,7 @@ from bestchat_kernel.attachment import Attachment
 from bestchat_kernel.mentions import Places
 from bestchat_kernel.patience import within
 from bestchat_kernel.prompt import Prompt, prepare
-from bestchat_server_ext.core.errors import NotFound
+from bestchat_server_ext.core.errors import InvalidRequest, NotFound
 
 
 def file(path: str) -> Attachment:
@@ -89,10 +89,41 @@ def test_one_that_cannot_be_had_is_a_failure() -> None:
         prepared("go on as in @conversation:none")
 
 
-def test_code_and_expressions_name_nothing() -> None:
-    prompt = prepare("`@url:http://a` @url:{{ 1 }}", {}, lambda _: 1, places=PLACES)
+def test_code_names_nothing() -> None:
+    text = "`@url:http://a` `@conversation:{{ 1 }}`"
+    prompt = prepare(text, {}, lambda _: 1, places=PLACES)
     assert prompt.attachments == ()
-    assert prompt.notes == ("`@url:` takes no expression: write out what is meant.",)
+    assert prompt.notes == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@url:{{ 1 }}",
+        "see @url:https://example.org/{{ page }}",
+        "see @url:https://example.org/{{ page }}.",
+        "see @url:https://example.org/?q={{ page }}&x=1",
+        '@url:"https://example.org/{{ page }}"',
+        "as in @conversation:About-{{ x }}?",
+        'as in @conversation:"About {{ x }}"',
+    ],
+)
+def test_an_expression_is_no_part_of_an_address(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"takes no expression\. Write out what is meant"):
+        prepare(text, {}, lambda _: "rivers", places=PLACES)
+
+
+def test_an_expression_is_no_part_of_a_path() -> None:
+    prompt = prepare("Read @file:a/{{ x }}", {}, lambda _: "b", places=PLACES)
+    assert (prompt.text, prompt.attachments) == ("Read @file:a/b", ())
+    assert prompt.notes == (
+        "`@file:` takes no expression and was left as text: write the path out.",
+    )
+
+
+def test_braces_at_the_end_of_an_address_end_it() -> None:
+    (found,) = prepared("{see @url:https://example.org/a}").attachments
+    assert found.name == "https://example.org/a"
 
 
 def test_what_is_attached() -> None:
