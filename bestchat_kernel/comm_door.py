@@ -185,7 +185,9 @@ class CommDoor:
         elif (key := getattr(request, "conversation_id", None)) is not None:
             self._require_shown(key)
         if getattr(request, "files", None):
-            raise InvalidRequest("A widget has no files to send.", field="files")
+            raise InvalidRequest(
+                "A widget has no files to send.", hint="Attach them with %%chat.", field="files"
+            )
 
     def _require_shown(self, conversation_id: ConversationId) -> None:
         """Refuse another conversation than the one that the widget shows or is about to show.
@@ -260,7 +262,9 @@ def _procedure(name: str) -> Procedure[Any, Any]:
     """The procedure of that name, if it is one for widgets."""
     found = _PROCEDURES.get(name)
     if found is None:
-        raise UnknownProcedure(f"A widget cannot call {name[:100]!r}.")
+        raise UnknownProcedure(
+            f"A widget cannot call {name[:100]!r}.", hint="Use the panel for that."
+        )
     return found
 
 

@@ -211,7 +211,9 @@ def parse_line(line: str) -> tuple[CellOptions, str]:
             several = (*before, taken) if isinstance(before, tuple) else (taken,)
             values[option.field] = several if option.many else taken
         elif found["equals"]:
-            raise InvalidRequest(f"{found['flag']} takes no value.", field=found["flag"])
+            raise InvalidRequest(
+                f"{found['flag']} takes no value.", hint="Write it alone.", field=found["flag"]
+            )
         else:
             values[option.field] = True
         rest = rest.lstrip()
@@ -260,7 +262,9 @@ def _take_value(option: Option, rest: str, found: re.Match[str]) -> tuple[str, s
         raise _missing(option, flag)
     if written["plain"]:
         if value[0] in "'\"":
-            raise InvalidRequest(f"The quoted value of {flag} does not end.", field=flag)
+            raise InvalidRequest(
+                f"The quoted value of {flag} does not end.", hint="Close the quotes.", field=flag
+            )
         if value[0] == "-" and not found["equals"]:
             raise _missing(option, flag)
     return value, written.string[written.end() :]

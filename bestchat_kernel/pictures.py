@@ -56,6 +56,7 @@ def _picture(name: str, namespace: Mapping[str, object]) -> ImagePart:
     except Exception as error:
         raise InvalidRequest(
             f"The picture of {name!r} could not be drawn: {type(error).__name__} was raised.",
+            hint="Draw it in a cell of its own to see why.",
             field="--image",
         ) from error
     media_type = _media_type(data)

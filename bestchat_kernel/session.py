@@ -243,7 +243,7 @@ class ChatSession:
     async def _ask(self, question: Question, sink: Sink, asking: _Asking) -> ChatResult:
         await self.connection()
         if asking.stopped.is_set():
-            raise TurnCancelled("The cell was stopped before it had asked.")
+            raise TurnCancelled("The cell was stopped before it had asked.", hint="Run it again.")
         await self.announce(question, sink)
         conversation_id = await self._choose(question)
         cells = self.cells.setdefault(conversation_id, Cells())

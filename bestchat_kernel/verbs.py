@@ -135,7 +135,11 @@ class Verbs:
 
     def _history(self, rest: str) -> None:
         if rest and not rest.isdecimal():
-            raise InvalidRequest("%chat history takes a number of messages.", field="history")
+            raise InvalidRequest(
+                "%chat history takes a number of messages.",
+                hint="Write it as in %chat history 5.",
+                field="history",
+            )
         said = self._replay.said or self._wait(inquiries.history(self._session))
         for message in said[-int(rest) :] if rest and int(rest) else said:
             print(f"{_speaker(message)}:\n{visible(message.text)}\n")  # noqa: T201  likewise

@@ -168,7 +168,10 @@ class Talk:
         if not which:
             if code := python_in(answer):
                 return code
-            raise InvalidRequest("There is no Python in the answer above.")
+            raise InvalidRequest(
+                "There is no Python in the answer above.",
+                hint="Ask for it, or write it below %%python.",
+            )
         blocks = [it for it in segments(answer) if it.language is not None]
         if not which.isdecimal() or not 1 <= int(which) <= len(blocks):
             raise InvalidRequest(

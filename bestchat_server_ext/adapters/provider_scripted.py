@@ -96,7 +96,8 @@ class ScriptedProvider:
             text = path.read_bytes()
         except OSError as error:
             raise Unavailable(
-                f"The script {path.name} cannot be read: {error.strerror}."
+                f"The script {path.name} cannot be read: {error.strerror}.",
+                hint="Check its mode, and the option `scripts_dir`.",
             ) from error
         return sc.parse(text, path.name)
 

@@ -92,7 +92,7 @@ def refusal(code: int | None) -> ChatError | None:
         case PROTOCOL.code:
             return ProtocolMismatch(closing.meaning, hint="Upgrade the older side.")
         case _:
-            return InvalidRequest(closing.meaning)
+            return InvalidRequest(closing.meaning, hint="Use the same version on both sides.")
 
 
 CLOSE_SOME = "Close some tabs, notebooks or scripts, or raise the option `max_sockets`."

@@ -22,6 +22,7 @@ MOST_STEPS = 100_000
 LONGEST_MODEL = 300
 """Characters of a model reference."""
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
+_ANEW = "Export the conversation anew where it comes from."
 
 
 def copied(messages: Iterable[Message], into: ConversationId) -> tuple[Message, ...]:
@@ -40,6 +41,7 @@ def copied(messages: Iterable[Message], into: ConversationId) -> tuple[Message, 
             raise InvalidRequest(
                 "The messages do not hang together: each has to come once, after the one that it "
                 "follows.",
+                hint=_ANEW,
                 field="content",
             )
         _require_sane(message)
@@ -63,7 +65,7 @@ def _require_sane(message: Message) -> None:
     fits = 0 <= message.step <= MOST_STEPS and _FIRST_YEAR <= moment.year <= _LAST_YEAR
     if not fits or len(model) > LONGEST_MODEL or not model.isprintable():
         raise InvalidRequest(
-            "A message has a step, a moment or a model that cannot be.", field="content"
+            "A message has a step, a moment or a model that cannot be.", hint=_ANEW, field="content"
         )
 
 

@@ -113,6 +113,7 @@ class TooLarge(InvalidRequest):
     """What was sent is larger than anything that is looked at."""
 
     code = "too_large"
+    default_hint = "Send less at once."
 
 
 class UnknownProcedure(ChatError):
@@ -120,6 +121,7 @@ class UnknownProcedure(ChatError):
 
     code = "unknown_procedure"
     kind = "missing"
+    default_hint = "The OpenAPI document lists all of them."
 
 
 class ProtocolMismatch(InvalidRequest):
@@ -151,6 +153,7 @@ class NotAuthenticated(ChatError):
 
     code = "not_authenticated"
     kind = "denied"
+    default_hint = "Send Jupyter's token or a BestChat token in the Authorization header."
 
 
 class NotAllowed(ChatError):
@@ -191,6 +194,7 @@ class NotFound(ChatError):
 
     code = "not_found"
     kind = "missing"
+    default_hint = "Check the id, or list what you have."
 
 
 class NotRecorded(NotFound):
@@ -204,6 +208,7 @@ class Conflict(ChatError):
 
     code = "conflict"
     kind = "conflict"
+    default_hint = "Look at it again: it has moved on."
 
 
 class TurnActive(Conflict):
@@ -293,6 +298,7 @@ class PageUnreadable(ChatError):
 
     code = "page_unreadable"
     kind = "upstream"
+    default_hint = "Open it in a browser, save it, and attach the file."
 
 
 class TurnCancelled(ChatError):

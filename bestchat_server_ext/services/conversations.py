@@ -197,7 +197,9 @@ def require_settings(settings: ConversationSettings) -> None:
         picodollars(settings.max_cost)
     if len(others) > MOST_FALLBACKS:
         raise InvalidRequest(
-            f"At most {MOST_FALLBACKS} models can stand in.", field="settings.fallback_models"
+            f"At most {MOST_FALLBACKS} models can stand in.",
+            hint="Name fewer.",
+            field="settings.fallback_models",
         )
     if len(settings.system_prompt) > LONGEST_SYSTEM_PROMPT:
         raise InvalidRequest(

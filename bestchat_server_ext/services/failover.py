@@ -192,7 +192,10 @@ class FailoverService:
         ready = [model for model in others if not await self._cools(step.owner, model)]
         if not ready:
             return chosen
-        error = RateLimited(f"{chosen} has failed a moment ago, and is left alone for a while.")
+        error = RateLimited(
+            f"{chosen} has failed a moment ago, and is left alone for a while.",
+            hint="Wait a little, or choose another model.",
+        )
         step.tried.append(str(chosen))
         await step.report(AttemptFailed(step.draft.step, error.info, ready[0]))
         return ModelRef.parse(ready[0])

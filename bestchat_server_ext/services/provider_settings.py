@@ -283,9 +283,11 @@ class ProviderSettingsService:
             )
         key, url, model = request.key, request.base_url, request.default_model
         if key and facts.key_name is None and facts.url_name is None:
-            raise InvalidRequest(f"{facts.label} takes no key.", field="key")
+            raise InvalidRequest(f"{facts.label} takes no key.", hint="Leave it out.", field="key")
         if url and facts.url_name is None:
-            raise InvalidRequest(f"{facts.label} cannot be moved.", field="base_url")
+            raise InvalidRequest(
+                f"{facts.label} cannot be moved.", hint="Leave the address out.", field="base_url"
+            )
         if url:
             url = require_base_url(url)
             self._site.require_url(url)

@@ -325,7 +325,9 @@ class TurnService:
         self._require_open()
         state = await self._wheel.stream.state(conversation_id)
         if not state.conversation.queue:
-            raise Conflict("No message waits in this conversation.")
+            raise Conflict(
+                "No message waits in this conversation.", hint="Send one with turns.start."
+            )
         async with self._wheel.budget.place(state.conversation.owner):
             return await self._send(state)
 
@@ -557,5 +559,7 @@ def _check_arguments(text: str) -> None:
         ToolCall("", "", text).parsed()
     except ValueError as error:
         raise InvalidRequest(
-            "The edited arguments are not a JSON object.", field="arguments"
+            "The edited arguments are not a JSON object.",
+            hint='Write them as in {"path": "data.csv"}.',
+            field="arguments",
         ) from error

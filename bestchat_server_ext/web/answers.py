@@ -125,7 +125,10 @@ def _framework_error(status: int, allowed: str) -> ChatError:
                 "header instead.",
             )
         case 404:
-            return NotFound("There is nothing at this address.")
+            return NotFound(
+                "There is nothing at this address.",
+                hint="The OpenAPI document lists all addresses.",
+            )
         case 405:
             return InvalidRequest(
                 "This address takes another method.", hint=f"Use {allowed}.", field="method"
@@ -133,6 +136,9 @@ def _framework_error(status: int, allowed: str) -> ChatError:
         case 413:
             return TooLarge("The request is too large.")
         case _ if status < 500:  # noqa: PLR2004  HTTP statuses name themselves
-            return InvalidRequest("The request cannot be used.")
+            return InvalidRequest(
+                "The request cannot be used.",
+                hint="The OpenAPI document describes what is taken.",
+            )
         case _:
             return InternalError()

@@ -83,7 +83,11 @@ class FilesHandler(DoorHandler):
         length = self.request.headers.get("Content-Length", "")
         try:
             if length and not _LENGTH.fullmatch(length):
-                raise InvalidRequest("The length is no number.", field="Content-Length")
+                raise InvalidRequest(
+                    "The length is no number.",
+                    hint="Send the number of bytes, or none.",
+                    field="Content-Length",
+                )
             caller, application = await self._asker()
             self._receiving = await application.dispatcher.receive(
                 caller, FileId(file_id), int(length) if length else None
@@ -196,7 +200,9 @@ class FilesHandler(DoorHandler):
     def _refuse_span(self, upload: FileUpload) -> None:
         self.clear()
         self.set_header("Content-Range", f"bytes */{upload.size}")
-        refusal = InvalidRequest(f"The file has {upload.size:,} bytes.", field="Range")
+        refusal = InvalidRequest(
+            f"The file has {upload.size:,} bytes.", hint="Ask for some of these.", field="Range"
+        )
         self.send(ErrorBody(refusal.info), 416)
 
     async def _send_bytes(self, application: Application, upload: FileUpload, span: Span) -> None:

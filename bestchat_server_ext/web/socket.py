@@ -232,7 +232,9 @@ class EventsSocket(Answers, WebSocketHandler):
                 self.greeted = True
                 await self._send(Welcome(PROTOCOL, version("bestchat"), HEARTBEAT_SECONDS))
             case _ if not self.greeted:
-                raise InvalidRequest("The first frame has to be hello.")
+                raise InvalidRequest(
+                    "The first frame has to be hello.", hint="Say which protocol you speak."
+                )
             case Subscribe():
                 await self._subscribe(frame)
             case Unsubscribe(conversation_id=conversation_id):

@@ -1320,7 +1320,8 @@ export const problem1: components["schemas"]["Problem"] = {
   "error": {
     "code": "not_found",
     "kind": "missing",
-    "text": "There is no such object."
+    "text": "There is no such object.",
+    "hint": "Check the id, or list what you have."
   },
   "conversation_id": "01a207bd-a9c0-7000-8000-000000000000"
 };

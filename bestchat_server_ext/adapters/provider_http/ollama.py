@@ -174,7 +174,10 @@ def _read_show(ref: str, body: bytes) -> ModelFacts:
     try:
         show = msgspec.json.decode(body, type=_Show)
     except UNREADABLE as error:
-        raise errors.ProviderError("Ollama's description of the model is unreadable.") from error
+        raise errors.ProviderError(
+            "Ollama's description of the model is unreadable.",
+            hint="Upgrade Ollama, or see what else answers at its address.",
+        ) from error
     info, can = show.model_info or {}, show.capabilities
     lengths = [value for name, value in info.items() if name.endswith(".context_length")]
     windows = [value for value in lengths if isinstance(value, int) and value > 0]

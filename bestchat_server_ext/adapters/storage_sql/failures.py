@@ -115,7 +115,10 @@ def translated(error: Exception, label: str) -> ChatError:
     if state in _AGAIN:
         return Unavailable(f"The database {label} is very busy.", hint=_MOMENT)
     if state.startswith("22") or _is_unfit(error):
-        return InvalidRequest("Something in this request cannot be stored in the database.")
+        return InvalidRequest(
+            "Something in this request cannot be stored in the database.",
+            hint="Look for numbers beyond all measure, and for text that is none.",
+        )
     if isinstance(error, TimeoutError):
         return Unavailable(f"The database {label} did not answer in time.", hint=_DOUBT)
     if is_gone(error):

@@ -175,7 +175,9 @@ class PostgresConnections:
             ) from None
         if self._closed:
             self._places.release()
-            raise Unavailable(f"The database {self._address.label} was closed.")
+            raise Unavailable(
+                f"The database {self._address.label} was closed.", hint="Start BestChat again."
+            )
 
     def _leave_place(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -138,7 +138,9 @@ class SqliteConnections:
 
     async def _run(self, threads: ThreadPoolExecutor, transaction: Callable[[], Result]) -> Result:
         if self._closed:
-            raise Unavailable(f"The database {self._path} was closed.")
+            raise Unavailable(
+                f"The database {self._path} was closed.", hint="Start BestChat again."
+            )
         return await asyncio.get_running_loop().run_in_executor(threads, transaction)
 
     def _shut_down(self) -> None:

@@ -105,7 +105,9 @@ class SqlTokenStore:
             InvalidRequest: neither was named.
         """
         if token_id is None and kernel_id is None:
-            raise InvalidRequest("Name the token to revoke, or the kernel.")
+            raise InvalidRequest(
+                "No token is named.", hint="Name the token to revoke, or its kernel."
+            )
         if token_id is not None and not is_id(token_id):
             return ()
         kernels = and_(api_tokens.c.kind == "kernel", api_tokens.c.revoked_at.is_(None))

@@ -144,5 +144,6 @@ def _classify(
     # Requests that were refused for what they are stay refused; whatever else failed may pass.
     ours = "invalid_request" in telling if status is None else status < 500  # noqa: PLR2004
     if ours and status != HTTPStatus.REQUEST_TIMEOUT:
-        return errors.ProviderError(text, retry_after=retry_after)
+        # The provider's own words are all that can be said.
+        return errors.ProviderError(text, hint="", retry_after=retry_after)
     return errors.ProviderUnavailable(text, hint="Try again in a moment.", retry_after=retry_after)
