@@ -19,6 +19,7 @@ from bestchat_server_ext.api import (
     frames,
     messages,
     models,
+    pages,
     providers,
     system,
     tokens,
@@ -54,6 +55,7 @@ from bestchat_server_ext.core.messages import (
     ToolResultPart,
 )
 from bestchat_server_ext.core.models import ModelFacts, Prices, RequestOptions, Usage
+from bestchat_server_ext.core.pages import Page
 from bestchat_server_ext.core.queue import QueuedMessage
 from bestchat_server_ext.core.search import Hit, SnippetPart
 from bestchat_server_ext.core.tokens import ENTROPY_BYTES, new_token
@@ -436,6 +438,7 @@ REQUESTS: tuple[msgspec.Struct, ...] = (
     files.DeleteFile(UPLOAD.id),
     turns.CancelTurn(STOPPED),
     turns.GetTurn(DONE),
+    pages.ReadPage("https://example.org/sales"),
     approvals.ListApprovals(),
     approvals.AnswerApproval(READ.id, "approve", arguments='{"path": "data/sales.csv"}'),
     replays.ReplayEvents(CONVERSATION, after=3),
@@ -468,6 +471,9 @@ RESPONSES: tuple[msgspec.Struct, ...] = (
     files.FileList((UPLOAD,)),
     turns.TurnTicket(DONE, _question(DONE), 4, MODEL),
     *STATE.turns.values(),
+    Page(
+        "https://example.org/sales", "# Sales\n\nThey grew.", "It is longer: this is its beginning."
+    ),
     approvals.PendingApprovals((WAITING,)),
     *STATE.executions.values(),
     replays.Replay(ENVELOPES[-2:], SEQ),

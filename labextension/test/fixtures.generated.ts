@@ -1490,6 +1490,10 @@ export const getTurn1: components["schemas"]["GetTurn"] = {
   "turn_id": "01a207bd-d0d0-7000-8000-00000000000a"
 };
 
+export const readPage1: components["schemas"]["ReadPage"] = {
+  "url": "https://example.org/sales"
+};
+
 export const listApprovals1: components["schemas"]["ListApprovals"] = {};
 
 export const answerApproval1: components["schemas"]["AnswerApproval"] = {
@@ -2189,6 +2193,12 @@ export const turn5: components["schemas"]["Turn"] = {
   "ended_at": "2026-11-23T09:30:44Z",
   "parent_id": "01a207be-1ef0-7e40-aab8-f708218cfc85",
   "options": {}
+};
+
+export const page1: components["schemas"]["Page"] = {
+  "url": "https://example.org/sales",
+  "text": "# Sales\n\nThey grew.",
+  "note": "It is longer: this is its beginning."
 };
 
 export const pendingApprovals1: components["schemas"]["PendingApprovals"] = {

@@ -54,7 +54,8 @@ ANSWERING = {"request_id": "r", "model": "scripted/echo"}
 GREETING = ANSWERING | {"text": "Hello."}
 
 OK, UNKNOWN, REFUSED, MISSING = "ok", "not_authenticated", "not_allowed", "not_found"
-STATUS = {OK: 200, UNKNOWN: 401, REFUSED: 403, MISSING: 404}
+PRIVATE = "not_permitted"
+STATUS = {OK: 200, UNKNOWN: 401, REFUSED: 403, MISSING: 404, PRIVATE: 403}
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,10 @@ class Row:
     """What else has to be in the request."""
     within: dict[str, str] = field(default_factory=dict)
     """Fields that name something within that object, and which one of `Stage.objects`."""
-    kernel: str = OK
-    """What a kernel gets to hear."""
+    allowed: str = OK
+    """What whoever may do it gets to hear."""
+    kernel: str = ""
+    """What a kernel gets to hear, where that is something else."""
 
 
 CONVERSATION = {"conversation_id": "conversation"}
@@ -116,6 +119,8 @@ TABLE: dict[str, Row] = {
     "files.get": Row(Scope.CONVERSATIONS_READ, {"file_id": "file"}),
     "files.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
     "files.delete": Row(Scope.CONVERSATIONS_DELETE, {"file_id": "file"}, kernel=REFUSED),
+    # Nothing leaves this machine, and nothing on it is fetched.
+    "pages.read": Row(Scope.TURNS, body={"url": "http://127.0.0.1:1/"}, allowed=PRIVATE),
     "approvals.list": Row(Scope.CONVERSATIONS_READ, CONVERSATION),
     "approvals.answer": Row(
         Scope.APPROVALS, {"execution_id": "execution"}, {"verdict": "reject"}, kernel=REFUSED
@@ -144,6 +149,9 @@ TABLE: dict[str, Row] = {
     "system.whoami": Row(Scope.SYSTEM_READ),
     "system.options": Row(Scope.SYSTEM_READ),
 }
+
+
+ALLOWED = {name: row.allowed for name, row in TABLE.items()}
 
 
 def body_for(name: str, objects: dict[str, str] | None = None) -> dict[str, Any]:
@@ -393,14 +401,14 @@ class TestTheTable:
         assert heard == expected
 
     async def test_the_user(self, place: Place) -> None:
-        assert await self.column(place, lambda _: place.user) == dict.fromkeys(TABLE, OK)
+        assert await self.column(place, lambda _: place.user) == ALLOWED
 
     async def test_a_kernel(self, place: Place) -> None:
         place = await place.with_somebody_new()
         made = await place.site.add_token(
             place.owner, "kernel", tuple(KERNEL_SCOPES), kernel_id="kernel-1"
         )
-        expected = {name: row.kernel for name, row in TABLE.items()}
+        expected = {name: row.kernel or row.allowed for name, row in TABLE.items()}
         assert await self.column(place, lambda _: made) == expected
 
     async def test_a_token_with_that_scope_only(self, place: Place) -> None:
@@ -410,7 +418,7 @@ class TestTheTable:
             for scope in (*Scope, None)
         }
         heard = await self.column(place, lambda row: only[row.scope])
-        assert heard == dict.fromkeys(TABLE, OK)
+        assert heard == ALLOWED
 
     async def test_a_token_with_every_other_scope(self, place: Place) -> None:
         place = await place.with_somebody_new()
@@ -447,7 +455,9 @@ class TestTheTable:
         objects = await place.stage(secret="a secret")
         for name, row in TABLE.items():
             theirs = await place.ask(name, objects, headers)
-            expected = MISSING if row.about else otherwise if row.scope else OK
+            expected = row.allowed if otherwise == OK or not row.scope else otherwise
+            if row.about:
+                expected = MISSING
             if BY_NAME[name].stream and otherwise == REFUSED:  # there is no line to ask on
                 expected = REFUSED
             assert (name, theirs[:2]) == (name, (STATUS[expected], expected))
