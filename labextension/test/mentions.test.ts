@@ -6,6 +6,7 @@ import test from "node:test";
 import type { INotebookTracker } from "@jupyterlab/notebook";
 import type { TranslationBundle } from "@jupyterlab/translation";
 
+import { ending } from "../src/context/conversations.js";
 import { KernelVariables } from "../src/context/variables.js";
 import { compose } from "../src/conversation/attachments.js";
 import { commandIn, mentionsIn, triggerAt, written } from "../src/conversation/mentions.js";
@@ -104,4 +105,11 @@ test("where the kernel has no BestChat, a secret is still known by its variable'
   assert.ok("attachment" in mentioned);
   const sent = compose("What is @password?", [mentioned.attachment]);
   assert.ok(sent.includes("password = '[redacted]'"), sent);
+});
+
+test("the end of a conversation begins with a whole character", () => {
+  const left = (cut: number) => `[${String(cut)} characters before this are left out] …\n`;
+  assert.equal(ending("😀".repeat(25_000)), "😀".repeat(25_000));
+  assert.equal(ending("😀".repeat(25_001)), left(2) + "😀".repeat(25_000));
+  assert.equal(ending(`${"😀".repeat(25_000)}!`), `${left(2)}${"😀".repeat(24_999)}!`);
 });

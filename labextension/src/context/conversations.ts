@@ -54,7 +54,7 @@ export class ConversationMentions implements MentionSource {
       }
       const request = { conversation_id: id, format: "markdown" } as const;
       const { content } = await this.#client.call("conversations.export", request);
-      return { attachment: { kind: "conversation", name: named, content: end(content.trim()) } };
+      return { attachment: { kind: "conversation", name: named, content: ending(content.trim()) } };
     } catch (error) {
       return { why: asApiError(error).message, missing: "conversation" };
     }
@@ -76,8 +76,10 @@ function nameOf({ id, title = "" }: Conversation, all: readonly Conversation[]):
   return tells && all.filter((each) => each.title === title).length === 1 ? title : id;
 }
 
-/** What was said last matters most. */
-function end(said: string): string {
-  const cut = said.length - MOST;
-  return cut <= 0 ? said : `[${String(cut)} characters before this are left out] …\n${said.slice(cut)}`;
+/** What was said last matters most. Half a character would make the request invalid. */
+export function ending(said: string): string {
+  let cut = said.length - MOST;
+  if (cut <= 0) return said;
+  if (/[\uDC00-\uDFFF]/.test(said.charAt(cut))) cut += 1;
+  return `[${String(cut)} characters before this are left out] …\n${said.slice(cut)}`;
 }
