@@ -52,6 +52,8 @@ from bestchat_server_ext.web.socket import EventsSocket
 from bestchat_server_ext.web.together import Together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bestchat_server_ext.settings import Loaded, Settings
 
 _log = logging.getLogger(__name__)
@@ -353,7 +355,7 @@ class BestChat(ExtensionApp):
             self._withheld,
         )
         self._kernels.watch(server.kernel_manager)
-        _heed_interrupts(server)
+        self._heed_no_more = _heed_interrupts(server)
         server.web_app.add_handlers(  # type: ignore[no-untyped-call]  # Tornado's own
             ".*$",
             routes(
@@ -403,24 +405,41 @@ class BestChat(ExtensionApp):
         try:
             await self._kernels.close(self._server.kernel_manager.list_kernel_ids())
         finally:
-            await self._door.close()
+            try:
+                await self._door.close()
+            finally:
+                self._heed_no_more()
 
 
-def _heed_interrupts(server: ServerApp) -> None:
+def _heed_interrupts(server: ServerApp) -> Callable[[], None]:
     """Let SIGINT stop a server in good order, as SIGTERM does; a second one does not wait.
 
     Without a terminal, Jupyter leaves it to Python, which breaks off the event loop: nobody stores
-    then what running turns have heard. JupyterHub stops servers on its own machine that way.
+    then what running turns have heard. JupyterHub stops servers on its own machine that way. A
+    server inside of another program leaves signals to that, and so do we.
+
+    Returns:
+        What undoes it.
     """
 
     def stop(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         server.stop(from_signal=True)
 
+    def undo() -> None:
+        if signal.getsignal(signal.SIGINT) is stop and _on_main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
     untouched = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    in_charge = threading.current_thread() is threading.main_thread()
-    if untouched and in_charge and sys.platform != "win32":
+    in_charge = getattr(signal.getsignal(signal.SIGTERM), "__self__", None) is server
+    if untouched and in_charge and _on_main_thread() and sys.platform != "win32":
         signal.signal(signal.SIGINT, stop)
+    return undo
+
+
+def _on_main_thread() -> bool:
+    """Whether this thread may say what signals do."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _load(given: dict[str, Any]) -> Loaded:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -173,3 +176,45 @@ async def test_a_server_that_is_stopped_stores_what_was_said(
     assert turn.state == "interrupted"
     answer = list(state.messages.values())[-1]
     assert [part.text for part in answer.parts if isinstance(part, TextPart)] == ["Half of "]
+
+
+INSIDE = """
+import asyncio, signal, sys
+from jupyter_server.serverapp import ServerApp
+
+class Embedded(ServerApp):
+    def init_signal(self):
+        "Signals are the business of whoever embeds it, as in pytest-jupyter."
+
+async def main():
+    before = signal.getsignal(signal.SIGINT)
+    server = {"embedded": Embedded, "alone": ServerApp}[sys.argv[1]]()
+    server.jpserver_extensions = {"bestchat_server_ext": True}
+    server.initialize(["--port=0", "--no-browser"], find_extensions=False)
+    during = signal.getsignal(signal.SIGINT)
+    await server.cleanup_extensions()
+    print(during is before, signal.getsignal(signal.SIGINT) is before)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+asyncio.new_event_loop().run_until_complete(main())  # `asyncio.run` heeds it itself
+"""
+
+
+@pytest.mark.parametrize(("server", "untouched"), [("embedded", True), ("alone", False)])
+def test_signals_of_another_program_are_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, server: str, untouched: bool
+) -> None:
+    """They are, and what a server did with its own is undone when it is stopped."""
+    for name in ("BESTCHAT_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    ran = subprocess.run(
+        [sys.executable, "-c", INSIDE, server],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert "bestchat_server_ext | extension was successfully loaded" in ran.stderr
+    assert ran.stdout.split() == [str(untouched), "True"], ran.stderr
