@@ -17,7 +17,7 @@ from bestchat_kernel.failure import ChatInterrupted
 from bestchat_kernel.loop import LoopThread
 from bestchat_kernel.redaction import Redaction
 from bestchat_kernel.replay import Replay
-from bestchat_kernel.session import ChatSession
+from bestchat_kernel.session import LISTED, ChatSession
 from bestchat_server_ext.api import conversations, pages
 from bestchat_server_ext.core.errors import ChatError, NotFound, UnknownProcedure
 
@@ -25,8 +25,6 @@ Value = TypeVar("Value")
 
 BUDGET = 50_000
 """Characters of a conversation that go along: about 12,000 tokens."""
-_LISTED = 100
-"""Conversations that are offered to choose from."""
 _OFFER_SECONDS = 2.0
 """How long a list to choose from may take."""
 
@@ -59,9 +57,11 @@ class Elsewhere:
     def titles(self) -> list[str]:
         """Conversations that could be mentioned, the last changed first; few words in little time.
 
-        One whose title does not say which it is goes by its id.
+        One whose title does not say which it is goes by its id. A replay that asks nobody has none.
         """
         with suppress(ChatError, TooLate):
+            if self._replay.mode == "only":
+                return []
             return self._wait(self._titles(), _OFFER_SECONDS)
         return []
 
@@ -114,7 +114,7 @@ class Elsewhere:
 
     async def _titles(self) -> list[str]:
         client = (await self._session.connection()).client
-        request = conversations.ListConversations(limit=_LISTED)
+        request = conversations.ListConversations(limit=LISTED)
         page = await client.call(conversations.list_, request)
         titles = [item.title for item in page.conversations]
         return [

@@ -136,6 +136,8 @@ class Asks(Protocol):
         ...
 
 
+LISTED = 200
+"""Conversations among which a title is looked for, and that are offered to choose from."""
 _LONGEST_TITLE = 300
 
 _STOP_SECONDS = 5.0
@@ -399,7 +401,7 @@ class ChatSession:
         if is_id(name):
             request = conversations.GetConversation(ConversationId(name))
             return (await client.call(conversations.get, request)).conversation
-        page = await client.call(conversations.list_, conversations.ListConversations(limit=200))
+        page = await client.call(conversations.list_, conversations.ListConversations(limit=LISTED))
         found = [item for item in page.conversations if item.title == name]
         if len(found) == 1:
             return found[0]

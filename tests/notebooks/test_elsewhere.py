@@ -167,6 +167,29 @@ def test_they_are_completed(kernel: Kernel) -> None:
     assert completed(kernel, '%%chat\nsee @conversation:"The wo') == both[1:]
 
 
+def test_a_title_is_offered_where_it_is_found(kernel: Kernel) -> None:
+    """Whoever looks for it would see the older one as well."""
+    kernel.run("import bestchat_kernel.process as p, bestchat_server_ext.api.conversations as c")
+    made = "async def make():\n    client = (await p.session().connection()).client\n"
+    made += "    for title in ['Twice', *map(str, range(110)), 'Twice']:\n"
+    made += "        await client.call(c.create, c.CreateConversation(title=title))\n"
+    made += "from bestchat_kernel.loop import loop_thread\nloop_thread().run(make())"
+    assert kernel.run(made).ok
+    offered = completed(kernel, "%%chat\nsee @conversation:")
+    assert len(offered) == 112
+    assert "conversation:Twice" not in offered
+    ids = [row["id"] for row in kernel.rows("SELECT id FROM conversations WHERE title = 'Twice'")]
+    assert {f"conversation:{uuid.UUID(it)}" for it in ids} < set(offered)
+
+
+def test_a_replay_that_asks_nobody_offers_none(start_kernel: StartKernel, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    kernel = start_kernel(BESTCHAT_REPLAY="only", BESTCHAT_DATA_DIR=str(nothing)).load()
+    offered = completed(kernel, "%%chat\nsee @conversation:")
+    assert not [it for it in offered if it.startswith("conversation:")]
+    assert not nothing.exists()
+
+
 def test_in_the_chat_kernel(start_kernel: StartKernel, web: Web) -> None:
     kernel = start_kernel("bestchat", BESTCHAT_PRIVATE_PAGE_HOSTS="127.0.0.1")
     assert completed(kernel, "see @ur") == ["url:"]
