@@ -13,8 +13,11 @@ export interface IBestChat {
   show(): void;
   /** Show the panel and ask something, with what goes along. */
   ask(text: string, attachments?: readonly Attachment[]): Promise<void>;
-  /** Show the panel and put something into the composer, for the user to go on with. */
-  compose(text: string): void;
+  /**
+   * Show the panel and put something into the composer, for the user to go on with; things of the
+   * kinds in `along` that the user looks at are switched on.
+   */
+  compose(text: string, along?: readonly string[]): void;
 }
 
 export const IBestChat = new Token<IBestChat>(
@@ -45,7 +48,7 @@ export const ICodeActions = new Token<ICodeActions>(
 
 /** A piece of what the user looks at: a chip, which goes along with a message while it is switched on. */
 export interface ContextItem {
-  /** What kind of thing it is, for example `cell`: whether it goes along is remembered by kind. */
+  /** What kind of thing it is, for example `cell`: that it is left out is remembered by kind. */
   readonly kind: string;
   /** What it is called. */
   readonly name: string;

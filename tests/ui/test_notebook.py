@@ -59,6 +59,10 @@ def test_what_one_looks_at_goes_along_if_one_wants_it(beside: Any) -> None:
     beside.ask("nothing goes along")
     expect(beside.ends()).not_to_contain_text("Attached")
     chips.get_by_role("button", name="cell 1").click()
+    beside.root.get_by_text("What will be sent").click()
+    preview = beside.root.locator(".jp-BestChat-willBeSent .jp-BestChat-attachment")
+    preview.locator("summary").click()
+    expect(preview.locator("pre")).to_have_text("total = 1\nprint(total)")
     beside.ask("the cell goes along")
     expect(beside.questions).to_have_count(2)
     expect(beside.ends().locator(".jp-BestChat-code")).to_contain_text("total = 1")
@@ -67,6 +71,24 @@ def test_what_one_looks_at_goes_along_if_one_wants_it(beside: Any) -> None:
     expect(fold.locator("pre")).to_be_hidden()
     fold.locator("summary").click()
     expect(fold.locator("pre")).to_have_text("total = 1\nprint(total)")
+    # Once: the next question may be about something else.
+    expect(chips.get_by_role("button")).to_have_text(["+ cell 1", "+ notebook work.ipynb"])
+    expect(beside.root.get_by_text("What will be sent")).to_be_hidden()
+
+
+def test_the_first_example_takes_the_notebook_along(beside: Any) -> None:
+    beside.button("Explain what this notebook does").click()
+    chips = beside.root.get_by_role("group", name="What goes along")
+    expect(chips.get_by_role("button")).to_have_text(["+ cell 1", "✓ notebook work.ipynb"])
+
+
+def test_who_asks_about_a_cell_takes_it_along(beside: Any) -> None:
+    beside.page.locator(f"{NOTEBOOK} .jp-Cell .jp-InputPrompt").first.click(button="right")
+    menu = beside.page.locator(".lm-Menu-item")
+    menu.filter(has_text="BestChat").hover()
+    menu.filter(has_text="Ask about the Cell").click()
+    chips = beside.root.get_by_role("group", name="What goes along")
+    expect(chips.get_by_role("button", name="cell 1")).to_have_text("✓ cell 1")
 
 
 def test_code_goes_into_the_notebook_only_when_asked(beside: Any, lab: Any) -> None:
@@ -77,6 +99,7 @@ def test_code_goes_into_the_notebook_only_when_asked(beside: Any, lab: Any) -> N
     wait_for_sources(beside, before)
     beside.button("Replace the cell…").click()
     dialog = beside.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Replace cell 1 of work.ipynb?")
     expect(dialog.locator(".jp-mod-removed")).to_have_text(["- total = 1"])
     expect(dialog.locator(".jp-mod-added")).to_have_text(["+ total = 42"])
     dialog.get_by_role("button", name="Cancel").click()

@@ -119,9 +119,9 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
         show();
         await manager.send(compose(text, attachments));
       },
-      compose: (text) => {
+      compose: (text, along) => {
         show();
-        panel.compose(text);
+        panel.compose(text, along);
       },
     };
   },

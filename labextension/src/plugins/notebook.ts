@@ -6,7 +6,7 @@ import { INotebookTracker, NotebookActions } from "@jupyterlab/notebook";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { addBelowIcon } from "@jupyterlab/ui-components";
 
-import { cellWithError } from "../context/cells.js";
+import { cellWithError, nameOf } from "../context/cells.js";
 import { NotebookMentions } from "../context/mentions.js";
 import { NotebookContext } from "../context/notebook.js";
 import { KernelVariables } from "../context/variables.js";
@@ -69,8 +69,12 @@ function addCodeActions(
       const notebook = tracker.currentWidget?.content;
       if (notebook !== undefined) {
         NotebookActions.insertBelow(notebook);
-        notebook.activeCell?.model.sharedModel.setSource(code);
+        if (notebook.activeCell !== null) {
+          notebook.activeCell.model.sharedModel.setSource(code);
+          return notebook.scrollToCell(notebook.activeCell);
+        }
       }
+      return undefined;
     },
   });
   codeActions.add({
@@ -97,12 +101,15 @@ async function replaceCell(
   code: string,
   trans: TranslationBundle,
 ): Promise<void> {
-  const model = tracker.activeCell?.model.sharedModel;
-  if (model === undefined) {
+  const panel = tracker.currentWidget;
+  const cell = tracker.activeCell;
+  if (panel === null || cell === null) {
     return;
   }
+  const model = cell.model.sharedModel;
+  const name = nameOf(panel.content, cell);
   const { button } = await showDialog({
-    title: trans.__("Replace the cell?"),
+    title: trans.__("Replace cell %1 of %2?", name, panel.title.label),
     body: new DiffView(model.getSource(), code),
     buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__("Replace") })],
   });
@@ -174,7 +181,7 @@ function addCommands(
     icon: chatIcon,
     isEnabled,
     execute: () => {
-      chat.compose("");
+      chat.compose("", ["cell", "selection"]);
     },
   });
 }

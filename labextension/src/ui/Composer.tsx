@@ -19,15 +19,16 @@ import { useCompletion } from "./useCompletion.js";
 import { useContextItems } from "./useContextItems.js";
 import { useDraftText } from "./useDraftText.js";
 import { useFileDrop } from "./useFileDrop.js";
-import { useMentions } from "./useMentions.js";
+import { useMentions, type Mention } from "./useMentions.js";
 import { usePromptHistory } from "./usePromptHistory.js";
 import { useView, type Viewed } from "./useSignal.js";
 import { useSlashCommand } from "./useSlashCommand.js";
 import { useUploads } from "./useUploads.js";
+import { WillBeSent } from "./WillBeSent.js";
 
 /** Shows texts that come from elsewhere, such as a cell's button. */
 export interface Inbox extends Viewed<{ text: string; number: number }> {
-  take(): string;
+  take(): { text: string; along: readonly string[] };
 }
 
 interface Props {
@@ -50,13 +51,16 @@ export function Composer({ model, inbox }: Props) {
   const mentions = useMentions(text, unfinished);
 
   const arrived = useView(inbox);
+  const found = attachmentsOf(mentions.mentions);
+  const { take } = context;
   useEffect(() => {
     const given = inbox.take();
-    if (given !== "") {
-      setText(given);
+    if (given.text !== "") {
+      setText(given.text);
     }
+    take(given.along);
     area.current?.focus();
-  }, [arrived, inbox, setText]);
+  }, [arrived, inbox, setText, take]);
 
   const send = async (whole = text): Promise<void> => {
     completion.close();
@@ -75,6 +79,7 @@ export function Composer({ model, inbox }: Props) {
     const along = distinct([...looked, ...(await mentions.attachments(said))]);
     if (await files.sendWith((ids) => manager.send(compose(said, along), ids))) {
       history.add(said);
+      context.sent();
     } else if (area.current?.value === "") {
       setText(said); // it is still the user's, unless they have gone on to write something else
     }
@@ -107,6 +112,9 @@ export function Composer({ model, inbox }: Props) {
         onToggle={context.toggle}
       />
       <MentionChips mentions={mentions.mentions} />
+      {(context.items.some(context.goesAlong) || found.length > 0) && (
+        <WillBeSent read={() => distinct([...context.attachments(), ...found])} />
+      )}
       <UploadChips uploads={files.uploads} onRemove={files.remove} />
       {completion.offered !== null && (
         <CompletionList
@@ -173,6 +181,13 @@ export function Composer({ model, inbox }: Props) {
 /** Each thing once, however often it is meant. */
 function distinct(attachments: readonly Attachment[]): Attachment[] {
   return [...new Map(attachments.map((each) => [`${each.kind} ${each.name}`, each])).values()];
+}
+
+/** What is mentioned, as far as that is known. */
+function attachmentsOf(mentions: readonly Mention[]): Attachment[] {
+  return mentions.flatMap(({ mentioned }) =>
+    mentioned !== null && "attachment" in mentioned ? [mentioned.attachment] : [],
+  );
 }
 
 /** The turn that keeps the open conversation busy. */

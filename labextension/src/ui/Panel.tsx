@@ -18,7 +18,7 @@ import { Welcome } from "./Welcome.js";
 
 interface Props {
   services: Services;
-  inbox: Inbox & { put(text: string): void };
+  inbox: Inbox & { put(text: string, along?: readonly string[]): void };
 }
 
 export function Panel({ services, inbox }: Props) {
@@ -45,8 +45,8 @@ export function Panel({ services, inbox }: Props) {
         {place === "chat" &&
           (current === null ? (
             <Welcome
-              onAsk={(text) => {
-                inbox.put(text);
+              onAsk={(text, along) => {
+                inbox.put(text, along);
               }}
             />
           ) : (

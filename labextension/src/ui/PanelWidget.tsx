@@ -12,13 +12,15 @@ const WIDTH = 380;
 
 interface Given {
   text: string;
+  /** Kinds of context that go along. */
+  along: readonly string[];
   number: number;
 }
 
 /** Texts on their way into the composer. */
 class Mailbox {
   readonly #changed = new Signal<this, Given>(this);
-  #view: Given = { text: "", number: 0 };
+  #view: Given = { text: "", along: [], number: 0 };
 
   get view(): Given {
     return this.#view;
@@ -28,16 +30,17 @@ class Mailbox {
     return this.#changed;
   }
 
-  put(text: string): void {
-    this.#view = { text, number: this.#view.number + 1 };
+  put(text: string, along: readonly string[] = []): void {
+    this.#view = { text, along, number: this.#view.number + 1 };
     this.#changed.emit(this.#view);
   }
 
   /** What has arrived, once. */
-  take(): string {
-    const { text } = this.#view;
+  take(): Given {
+    const given = { ...this.#view };
     this.#view.text = "";
-    return text;
+    this.#view.along = [];
+    return given;
   }
 }
 
@@ -57,9 +60,9 @@ export class PanelWidget extends ReactWidget {
     this.node.setAttribute("aria-label", services.trans.__("BestChat"));
   }
 
-  /** Put a text into the composer, in place of what stands there. */
-  compose(text: string): void {
-    this.#inbox.put(text);
+  /** Put a text into the composer, in place of what stands there, and switch on what goes along. */
+  compose(text: string, along: readonly string[] = []): void {
+    this.#inbox.put(text, along);
   }
 
   /**

@@ -9,11 +9,17 @@ import { chatIcon } from "./icons.js";
 import { Notice } from "./Notice.js";
 import { useServices } from "./services.js";
 import { useChosenModel } from "./useChosenModel.js";
+import { useContextItems } from "./useContextItems.js";
 import { useView } from "./useSignal.js";
 
 /** What stands where nothing has been said yet: what can be done here, and what is still missing. */
-export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
+export function Welcome({
+  onAsk,
+}: {
+  onAsk: (text: string, along: readonly string[]) => void;
+}) {
   const { catalog, trans } = useServices();
+  const { items } = useContextItems();
   const { models, providers, error, loading } = useView(catalog);
   const chosen = useChosenModel();
   const [looked, setLooked] = useState(0);
@@ -39,8 +45,9 @@ export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
   if (chosen === null) {
     return <FirstContact />;
   }
+  const looking = items.some(({ kind }) => kind === "notebook");
   const examples = [
-    trans.__("Explain what this notebook does"),
+    ...(looking ? [trans.__("Explain what this notebook does")] : []),
     trans.__("Write a function that reads a CSV file and plots its columns"),
     trans.__("What does a KeyError in pandas mean?"),
   ];
@@ -62,7 +69,7 @@ export function Welcome({ onAsk }: { onAsk: (text: string) => void }) {
             type="button"
             className="jp-BestChat-button"
             onClick={() => {
-              onAsk(example);
+              onAsk(example, looking && example === examples[0] ? ["notebook"] : []);
             }}
           >
             {example}

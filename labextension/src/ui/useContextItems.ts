@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Attachment } from "../conversation/attachments.js";
 import type { ContextItem, ContextSource } from "../tokens.js";
@@ -8,14 +8,24 @@ interface ContextChoice {
   readonly items: readonly ContextItem[];
   goesAlong: (item: ContextItem) => boolean;
   toggle: (item: ContextItem) => void;
+  /** Have things of these kinds go along with the next message. */
+  take: (kinds: readonly string[]) => void;
+  /** A message was sent: what was switched on for it does not go along with the next one. */
+  sent: () => void;
   /** What goes along right now. */
   attachments: () => Attachment[];
 }
 
-/** What the user looks at, and which of it goes along; that is remembered by kind. */
+/**
+ * What the user looks at, and which of it goes along.
+ *
+ * What was switched on goes along once: the next question may be about another notebook, and to
+ * another provider. What was switched off stays so, by kind.
+ */
 export function useContextItems(): ContextChoice {
   const { contextSources, memory } = useServices();
   const [items, setItems] = useState<readonly ContextItem[]>([]);
+  const [taken, setTaken] = useState<ReadonlySet<string>>(new Set());
   const [, setToggled] = useState(0);
   useEffect(() => {
     const look = (): void => {
@@ -29,19 +39,31 @@ export function useContextItems(): ContextChoice {
       }
     };
   }, [contextSources]);
+  const take = useCallback((kinds: readonly string[]) => {
+    setTaken((before) => new Set([...before, ...kinds]));
+  }, []);
+  const sent = useCallback(() => {
+    setTaken(new Set());
+  }, []);
   return useMemo(() => {
-    const name = ({ kind }: ContextItem): string => `context:${kind}`;
-    const goesAlong = (item: ContextItem): boolean => {
-      const decided = memory.get(name(item));
-      return decided === "" ? item.preset : decided === "on";
-    };
+    const left = ({ kind }: ContextItem): string => `context:${kind}`;
+    const goesAlong = (item: ContextItem): boolean =>
+      taken.has(item.kind) || (item.preset && memory.get(left(item)) !== "off");
     return {
       items,
       goesAlong,
       toggle: (item) => {
-        memory.set(name(item), goesAlong(item) ? "off" : "on");
+        const on = goesAlong(item);
+        setTaken((before) => new Set([...before].filter((kind) => kind !== item.kind)));
+        if (item.preset) {
+          memory.set(left(item), on ? "off" : "");
+        } else if (!on) {
+          take([item.kind]);
+        }
         setToggled((count) => count + 1);
       },
+      take,
+      sent,
       attachments: () =>
         items.filter(goesAlong).map((item) => ({
           kind: item.kind,
@@ -49,7 +71,7 @@ export function useContextItems(): ContextChoice {
           content: item.content(),
         })),
     };
-  }, [items, memory]);
+  }, [items, memory, taken, take, sent]);
 }
 
 /** Sources come from other extensions too, and look at notebooks that may just be going away. */
