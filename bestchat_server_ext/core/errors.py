@@ -31,6 +31,7 @@
     │   ├── RateLimited       rate_limited          upstream
     │   ├── ContextOverflow   context_overflow      upstream
     │   ├── ContentRefused    content_refused       upstream
+    │   ├── PicturesRefused   pictures_refused      upstream     the model cannot look at pictures
     │   └── UnusableAnswer    unusable_answer       upstream     not in the form that was asked for
     ├── PageUnreadable        page_unreadable       upstream     a page that was mentioned
     ├── TurnCancelled         turn_cancelled        conflict     somebody pressed Stop
@@ -285,6 +286,13 @@ class ContentRefused(ProviderError):
     """The provider's content policy refused the prompt or the answer."""
 
     code = "content_refused"
+
+
+class PicturesRefused(ProviderError):
+    """The model cannot look at pictures, and got one."""
+
+    code = "pictures_refused"
+    default_hint = "Choose another model, or ask again without the picture."
 
 
 class UnusableAnswer(ProviderError):

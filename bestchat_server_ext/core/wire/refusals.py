@@ -41,6 +41,22 @@ _OVERFLOW = (
 _REFUSAL = ("content_filter", "content_policy", "content filtering policy")
 _KEY = ("invalid_api_key", "authentication_error", "permission_error")
 _MODEL = ("model_not_found", "not_found_error")
+_PICTURES = (
+    "image content is not supported",
+    "image input is not supported",
+    "image inputs are not supported",
+    "image_url is only supported by",
+    "images are not supported",
+    "not a multimodal model",
+    "not a vision model",
+    "not support image content",
+    "not support image input",
+    "not support images",
+    "not support multimodal",
+    "not support vision",
+    "that support image input",
+    "unknown variant `image_url`",
+)
 _CREDIT = ("insufficient_quota", "exceeded_current_quota", "billing_error", "credit balance")
 _BROKE, _REFUSED = "The provider broke the answer off.", "The provider answered with HTTP {}."
 
@@ -132,6 +148,8 @@ def _classify(
         return errors.ContextOverflow(text, hint=hint)
     if tells(_REFUSAL):
         return errors.ContentRefused(text, hint="Say it in other words.")
+    if tells(_PICTURES):  # some say it with a 404 or a 500
+        return errors.PicturesRefused(f"This model cannot look at pictures. {text}")
     if tells(_CREDIT) or status == HTTPStatus.PAYMENT_REQUIRED:
         # It comes as a 429 or as a mistake in the request, yet no waiting and no key helps.
         return errors.QuotaExceeded(text, hint="Check the credit of the account at the provider.")

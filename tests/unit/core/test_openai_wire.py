@@ -412,6 +412,32 @@ def test_refusals(status: int, body: bytes, expected: type[errors.ProviderError]
     assert "html" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (500, "image input is not supported - hint: you may need to provide the mmproj"),
+        (400, "this model does not support image input"),
+        (404, "No endpoints found that support image input"),
+        (400, "Invalid content type. image_url is only supported by certain models."),
+        (400, "tiny is not a multimodal model"),
+        (422, "messages[0]: unknown variant `image_url`, expected `text`"),
+    ],
+)
+def test_a_model_that_cannot_look_at_pictures_says_so(status: int, said: str) -> None:
+    error = error_of(status, json.dumps({"error": {"message": said}}).encode())
+    assert type(error) is errors.PicturesRefused
+    assert error.info.text == f"This model cannot look at pictures. The provider says: {said}"
+    assert "another model" in error.info.hint
+
+
+@pytest.mark.parametrize(
+    "said", ["unsupported image format: tiff", "Could not process image", "image is too large"]
+)
+def test_a_picture_that_is_refused_for_what_it_is_says_nothing_about_the_model(said: str) -> None:
+    error = error_of(400, json.dumps({"error": {"message": said}}).encode())
+    assert type(error) is errors.ProviderError
+
+
 def test_a_refusal_says_what_the_provider_says_shortly_and_on_one_line() -> None:
     error = error_of(400, json.dumps({"detail": "a\n b" + "x" * 1000}).encode())
     assert error.info.text.startswith("The provider says: a b")
