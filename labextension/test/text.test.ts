@@ -8,6 +8,7 @@ import { compose, takeApart } from "../src/conversation/attachments.js";
 import { costOf, dollars, tokens } from "../src/conversation/cost.js";
 import { redacted } from "../src/conversation/redaction.js";
 import { splitBlocks } from "../src/ui/markdown/blocks.js";
+import { shortLabel } from "../src/ui/labels.js";
 import { noSecrets, secrets } from "./fixtures.generated.js";
 
 function blocks(source: string): string[] {
@@ -93,4 +94,12 @@ test("no text keeps the search for secrets busy", { timeout: 20_000 }, () => {
   for (const piece of ["_", "a_", "password='", "x://a:a@", "-----BEGIN ", "a="]) {
     redacted(piece.repeat(24_000 / piece.length));
   }
+});
+
+test("of a path, a label shows the file's name; other labels stay whole", () => {
+  assert.equal(shortLabel("/home/ada/work/sales.ipynb"), "sales.ipynb");
+  assert.equal(shortLabel("C:\\work\\sales.ipynb"), "sales.ipynb");
+  assert.equal(shortLabel("reports/sales.ipynb"), "sales.ipynb");
+  assert.equal(shortLabel("either/or"), "either/or");
+  assert.equal(shortLabel(""), "");
 });

@@ -63,6 +63,25 @@ def test_a_key_is_saved_tried_used_and_never_shown(lab: Any, panel: Any, host: M
     assert KEY not in (lab.folder / "lab.log").read_text(encoding="utf-8")
 
 
+def test_a_main_button_can_be_read_under_the_mouse(panel: Any) -> None:
+    page = settings(panel, "Answers")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        panel.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
+        )
+        expect(panel.page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        button = page.get_by_role("button", name="Save").first
+        button.hover()
+        expect(button).to_have_css("color", "rgb(255, 255, 255)")
+        expect(button).to_have_css("background-color", "rgb(21, 101, 192)")
+
+
+def test_a_search_for_providers_that_finds_none_says_so(panel: Any) -> None:
+    page = settings(panel, "Providers")
+    page.get_by_role("searchbox", name="Search providers").fill("no-such-provider")
+    expect(page.get_by_text("Nothing was found.")).to_be_visible()
+
+
 def test_share_of_the_window_and_cost_of_the_whole_conversation(
     start_lab: Any, panel_on: Any, host: ModelHost
 ) -> None:

@@ -5,13 +5,17 @@ import { useServices } from "./services.js";
 interface Props {
   turn: Turn;
   questionId: string | null;
+  /** Whether anything has arrived that could be continued. */
+  begun: boolean;
 }
 
 /** How a turn ended, if not well, and what can be done about it. */
-export function AnswerEnding({ turn, questionId }: Props) {
+export function AnswerEnding({ turn, questionId, begun }: Props) {
   const { manager, trans } = useServices();
   const again = [
-    { label: trans.__("Continue"), run: () => manager.goOn(turn.id) },
+    ...(begun || questionId === null
+      ? [{ label: trans.__("Continue"), run: () => manager.goOn(turn.id) }]
+      : []),
     ...(questionId === null
       ? []
       : [{ label: trans.__("Ask again"), run: () => manager.regenerate(questionId) }]),
@@ -31,7 +35,7 @@ export function AnswerEnding({ turn, questionId }: Props) {
         <Notice
           kind="warning"
           text={trans.__("The server stopped before the answer was complete.")}
-          hint={trans.__("What had arrived was kept.")}
+          hint={begun ? trans.__("What had arrived was kept.") : ""}
           actions={again}
         />
       );
@@ -39,13 +43,16 @@ export function AnswerEnding({ turn, questionId }: Props) {
       return (
         <div className="jp-BestChat-row jp-BestChat-muted">
           {trans.__("Stopped.")}
-          <button
-            type="button"
-            className="jp-BestChat-button"
-            onClick={() => void manager.goOn(turn.id)}
-          >
-            {trans.__("Continue")}
-          </button>
+          {again.slice(0, 1).map(({ label, run }) => (
+            <button
+              key={label}
+              type="button"
+              className="jp-BestChat-button"
+              onClick={() => void run()}
+            >
+              {label}
+            </button>
+          ))}
         </div>
       );
     case "waiting":

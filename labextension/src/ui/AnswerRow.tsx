@@ -50,7 +50,9 @@ export const AnswerRow = memo(function AnswerRow({ row, model, draft }: Props) {
       {said.map(({ id, parts, growing }) => (
         <AnswerParts key={id} parts={parts} growing={growing} />
       ))}
-      {turn !== null && <AnswerEnding turn={turn} questionId={questionId} />}
+      {turn !== null && (
+        <AnswerEnding turn={turn} questionId={questionId} begun={assistants.length > 0} />
+      )}
       <footer className="jp-BestChat-answerFooter">
         <AnswerFacts turn={turn} messages={assistants} />
         {!running && (

@@ -3,6 +3,7 @@ import { deleteIcon } from "@jupyterlab/ui-components";
 import type { Conversation } from "../conversation/state.js";
 import { IconButton } from "./IconButton.js";
 import { archiveIcon, starIcon, starredIcon } from "./icons.js";
+import { shortLabel } from "./labels.js";
 import { useServices } from "./services.js";
 import { useView } from "./useSignal.js";
 
@@ -32,7 +33,11 @@ export function ConversationItem({ conversation, heading, onOpen }: Props) {
           }}
         >
           <span>{title === "" ? trans.__("Untitled") : title}</span>
-          {label !== "" && <span className="jp-BestChat-muted">{label}</span>}
+          {label !== "" && (
+            <span className="jp-BestChat-muted" title={label}>
+              {shortLabel(label)}
+            </span>
+          )}
         </button>
         <IconButton
           icon={starred ? starredIcon : starIcon}

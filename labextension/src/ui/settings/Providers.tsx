@@ -43,6 +43,9 @@ export function Providers() {
           locked={!site.userKeys || !provider.permitted}
         />
       ))}
+      {providers.length > 0 && found.length === 0 && (
+        <p className="jp-BestChat-empty">{trans.__("Nothing was found.")}</p>
+      )}
     </>
   );
 }
