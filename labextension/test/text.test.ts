@@ -8,7 +8,9 @@ import { compose, takeApart } from "../src/conversation/attachments.js";
 import { costOf, dollars, tokens } from "../src/conversation/cost.js";
 import { redacted } from "../src/conversation/redaction.js";
 import { splitBlocks } from "../src/ui/markdown/blocks.js";
+import type { ModelFacts, ProviderInfo } from "../src/conversation/catalog.js";
 import { shortLabel } from "../src/ui/labels.js";
+import { standingOf } from "../src/ui/settings/standing.js";
 import { noSecrets, secrets } from "./fixtures.generated.js";
 
 function blocks(source: string): string[] {
@@ -102,4 +104,19 @@ test("of a path, a label shows the file's name; other labels stay whole", () => 
   assert.equal(shortLabel("reports/sales.ipynb"), "sales.ipynb");
   assert.equal(shortLabel("either/or"), "either/or");
   assert.equal(shortLabel(""), "");
+});
+
+test("a provider is called ready only where something speaks for it", () => {
+  const bare = { name: "ollama", configured: true, permitted: true, source: "" } as ProviderInfo;
+  const model: ModelFacts = { ref: "ollama/tiny" };
+  assert.equal(standingOf(bare, [], null), "unasked");
+  assert.equal(standingOf(bare, [{ ref: "ollama2/tiny" }], null), "unasked");
+  assert.equal(standingOf(bare, [{ ...model, ready: false }], null), "unasked");
+  assert.equal(standingOf(bare, [model], null), "ready");
+  assert.equal(standingOf(bare, [model], false), "failed");
+  assert.equal(standingOf(bare, [], true), "ready");
+  assert.equal(standingOf({ ...bare, source: "user" }, [], null), "ready");
+  assert.equal(standingOf({ ...bare, source: "user" }, [], false), "failed");
+  assert.equal(standingOf({ ...bare, permitted: false }, [model], true), "missing");
+  assert.equal(standingOf({ ...bare, configured: false }, [], null), "missing");
 });

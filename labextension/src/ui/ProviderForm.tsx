@@ -11,10 +11,12 @@ type Verdict = Schemas["Verdict"];
 interface Props {
   provider: ProviderInfo;
   fields: "key" | "address" | "all";
+  /** Told what a test has found: whether the provider answers; none while that is not known. */
+  onTested?: (works: boolean | null) => void;
 }
 
 /** Sets a provider up: its key, which can be written and never read, and its address; then tries it. */
-export function ProviderForm({ provider, fields }: Props) {
+export function ProviderForm({ provider, fields, onTested }: Props) {
   const { manager, catalog, trans } = useServices();
   const { stored } = provider;
   const [key, setKey] = useState("");
@@ -27,6 +29,7 @@ export function ProviderForm({ provider, fields }: Props) {
     setBusy(true);
     setError(null);
     setVerdict(null);
+    onTested?.(null);
     try {
       await action();
     } catch (reason) {
@@ -37,6 +40,7 @@ export function ProviderForm({ provider, fields }: Props) {
   const test = async (): Promise<boolean> => {
     const found = await manager.client.call("providers.test", { provider: provider.name });
     setVerdict(found);
+    onTested?.(found.code === "ok");
     return found.code === "ok";
   };
   const save = (): Promise<void> =>

@@ -1,21 +1,26 @@
 import { useState } from "react";
 
-import type { ProviderInfo } from "../../conversation/catalog.js";
+import type { ModelFacts, ProviderInfo } from "../../conversation/catalog.js";
 import { HelpLink } from "../HelpLink.js";
 import { Notice } from "../Notice.js";
 import { ProviderForm } from "../ProviderForm.js";
 import { useServices } from "../services.js";
 import { useView } from "../useSignal.js";
+import { standingOf, type Standing } from "./standing.js";
+
+/** Those that can be asked come first. */
+const ORDER: readonly Standing[] = ["ready", "unasked", "failed", "missing"];
 
 /** The providers and how each is set up. */
 export function Providers() {
   const { catalog, trans } = useServices();
-  const { providers, site, error } = useView(catalog);
+  const { providers, models, site, error } = useView(catalog);
   const [query, setQuery] = useState("");
-  const ready = (provider: ProviderInfo): number => (provider.configured ? 0 : 1);
+  const listed = models?.models ?? [];
+  const order = (provider: ProviderInfo): number => ORDER.indexOf(standingOf(provider, listed, null));
   const found = providers
     .filter(({ label, name }) => `${label} ${name}`.toLowerCase().includes(query.toLowerCase()))
-    .toSorted((one, other) => ready(one) - ready(other));
+    .toSorted((one, other) => order(one) - order(other));
   return (
     <>
       {error !== null && <Notice kind="error" text={error.message} hint={error.hint} />}
@@ -40,6 +45,7 @@ export function Providers() {
         <ProviderItem
           key={provider.name}
           provider={provider}
+          models={listed}
           locked={!site.userKeys || !provider.permitted}
         />
       ))}
@@ -50,11 +56,24 @@ export function Providers() {
   );
 }
 
-function ProviderItem({ provider, locked }: { provider: ProviderInfo; locked: boolean }) {
+interface ItemProps {
+  provider: ProviderInfo;
+  models: readonly ModelFacts[];
+  locked: boolean;
+}
+
+function ProviderItem({ provider, models, locked }: ItemProps) {
   const { trans } = useServices();
+  const [works, setWorks] = useState<boolean | null>(null);
+  const standing = standingOf(provider, models, works);
   const fromAddress = provider.variable !== "" && provider.variable === provider.url_name;
   const origin = {
-    "": provider.configured ? trans.__("ready") : "",
+    "": {
+      ready: trans.__("ready"),
+      unasked: trans.__("nothing to set up"),
+      failed: trans.__("did not answer"),
+      missing: "",
+    }[standing],
     environment: fromAddress
       ? trans.__("address found in %1", provider.variable)
       : trans.__("key found in %1", provider.variable),
@@ -65,7 +84,7 @@ function ProviderItem({ provider, locked }: { provider: ProviderInfo; locked: bo
   return (
     <details className="jp-BestChat-fold jp-BestChat-provider">
       <summary>
-        <span className={provider.configured && provider.permitted ? "jp-BestChat-dot jp-mod-on" : "jp-BestChat-dot"} />
+        <span className={standing === "ready" ? "jp-BestChat-dot jp-mod-on" : "jp-BestChat-dot"} />
         {provider.label}
         <span className="jp-BestChat-spacer" />
         <span className="jp-BestChat-muted">
@@ -75,7 +94,7 @@ function ProviderItem({ provider, locked }: { provider: ProviderInfo; locked: bo
       {locked ? (
         <p className="jp-BestChat-muted">{trans.__("Your site has locked this: it cannot be changed here.")}</p>
       ) : (
-        <ProviderForm provider={provider} fields="all" />
+        <ProviderForm provider={provider} fields="all" onTested={setWorks} />
       )}
       {provider.docs !== "" && (
         <a href={provider.docs} target="_blank" rel="noopener noreferrer">
