@@ -13,10 +13,12 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
 
 from bestchat_server_ext.adapters.bus_memory import MemoryBus
 from bestchat_server_ext.adapters.traces_otel import OpenTelemetryTraces
 from bestchat_server_ext.bootstrap import Application
+from bestchat_server_ext.bootstrap.observers import observers
 from bestchat_server_ext.client.base import Client
 from bestchat_server_ext.client.inprocess import InProcessClient
 from bestchat_server_ext.core import events as ev
@@ -25,6 +27,7 @@ from bestchat_server_ext.core.ids import ConversationId, MessageId, TurnId
 from bestchat_server_ext.core.models import Chunk, TextChunk, Usage
 from bestchat_server_ext.core.tools import ToolExecution, ToolResult, ToolSpec
 from bestchat_server_ext.ports import telemetry as tm
+from bestchat_server_ext.ports.bus import Frame
 from bestchat_server_ext.services.draft import Draft
 from bestchat_server_ext.services.telemetry import FanOut
 from bestchat_server_ext.testing.clock import ManualClock
@@ -207,6 +210,22 @@ async def test_only_the_first_piece_is_told() -> None:
     reply = await draft.fill(chunks(), MemoryBus(), clock, lambda: told.append("first"))
     assert [part.text for part in reply.parts] == ["One two."]
     assert told == ["first"]
+
+
+async def test_a_server_counts_what_waits_for_its_readers() -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("bestchat_queue_length", {"queue": "bus"}) or 0.0
+
+    before, bus, clock = counted(), MemoryBus(), ManualClock()
+    names = ConversationId("topic"), TurnId("turn"), MessageId("message")
+    readers = [await bus.subscribe("topic") for _ in range(2)]
+    await bus.publish("topic", [Frame(ev.Delta(*names, 0, "text", n, n, "Hm")) for n in (1, 2)])
+    await readers[0].get()
+    told = await observers({}, clock, bus, serves=True)
+    await clock.until_sleeping()
+    assert counted() == before + 2
+    await told.close()
+    assert counted() == before
 
 
 async def test_spans_of_a_real_turn_hang_below_each_other(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -418,6 +419,25 @@ async def test_the_log_says_where_a_failure_came_from_and_quotes_nobody(
     assert any(f"{type(error).__name__} at " in said and "test_errors.py" in said for said in ours)
     assert "canary" not in "".join(ours) + answer.text
     assert not any(entry.exc_info for entry in caplog.records)
+
+
+OURS = "BestChat"
+"""How our lines in a log begin."""
+
+
+async def test_a_mistake_in_a_procedure_is_logged_by_its_place(
+    plain: Any, application: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def list_tokens(owner: str, *_: object) -> Any:
+        raise KeyError(f"canary of {owner}")
+
+    monkeypatch.setattr(application.tokens, "list", list_tokens)
+    answer = await plain.call("tokens.list")
+    assert (answer.status, answer.error["code"]) == (500, "internal")
+    (said,) = [line for line in map(logging.LogRecord.getMessage, caplog.records) if OURS in line]
+    assert said.startswith(f"{OURS}: tokens.list failed: KeyError at ")
+    assert "list_tokens" in said
+    assert "canary" not in said + answer.text
 
 
 async def nothing_there(site: Any) -> Any:
