@@ -43,6 +43,19 @@ root => {
 """What sticks out of an element, except where one can scroll to it."""
 
 
+def test_the_panel_can_be_made_narrower_than_it_came(panel: Any) -> None:
+    first = panel.root.bounding_box()
+    assert first["width"] >= 380
+    mouse, edge = panel.page.mouse, first["x"] - 1
+    expect(panel.root).not_to_have_css("min-width", "380px")
+    mouse.move(edge, 400)
+    mouse.down()
+    mouse.move(edge + 40, 400, steps=4)
+    mouse.move(edge + 90, 400, steps=4)
+    mouse.up()
+    assert panel.root.bounding_box()["width"] < 320
+
+
 def test_nothing_sticks_out_of_a_narrow_panel(panel: Any, lab: Any) -> None:
     panel.choose(lab.script("a-model-with-a-long-name-indeed", (Say(ANSWER), Report(99_999, 9))))
     panel.root.evaluate("(root, width) => { root.style.maxWidth = `${width}px`; }", WIDTH)

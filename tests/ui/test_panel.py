@@ -62,6 +62,7 @@ def test_an_error_says_what_to_do_and_can_be_asked_again(panel: Any, lab: Any) -
     answer = panel.ends("failed")
     expect(answer.get_by_role("alert")).to_contain_text("Too long for this model.")
     lab.script("broken", (Say("Now it works."),))
+    expect(panel.button("Continue")).to_have_count(0)  # nothing had begun
     panel.button("Ask again").click()
     expect(panel.ends()).to_contain_text("Now it works.")
 
@@ -74,6 +75,60 @@ def test_thoughts_are_folded_and_tokens_are_counted(panel: Any, lab: Any) -> Non
     answer.get_by_text("Thoughts").click()
     expect(answer.get_by_text("Hm, let me see.")).to_be_visible()
     expect(answer.locator(".jp-BestChat-facts")).to_contain_text("1.2k tokens")
+
+
+def test_where_everything_fits_there_is_no_way_to_the_end(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("long", (Say("line\n\n" * 60),)))
+    panel.ask("Much, please.")
+    panel.ends()
+    panel.root.locator(".jp-BestChat-scroller").evaluate("e => { e.scrollTop = 0; }")
+    expect(panel.button("Go to the newest message")).to_be_visible()
+    panel.page.set_viewport_size({"width": 1280, "height": 4000})
+    expect(panel.button("Go to the newest message")).to_have_count(0)
+
+
+def test_the_keyboard_stays_where_one_writes(panel: Any) -> None:
+    panel.ask("Hello?")  # by its answer, JupyterLab has given the focus to what it opens first
+    panel.ends()
+    picker = panel.root.locator(".jp-BestChat-pickerButton")
+    panel.choose("echo")
+    expect(panel.composer).to_be_focused()
+    picker.click()
+    panel.root.get_by_role("combobox", name="Search models").press("Escape")
+    expect(picker).to_be_focused()
+    for _ in range(2):  # also where it is new already
+        panel.button("New conversation").click()
+        expect(panel.composer).to_be_focused()
+    panel.button("Conversations").click()
+    panel.page.evaluate("() => jupyterapp.commands.execute('bestchat:choose-model')")
+    search = panel.root.get_by_role("combobox", name="Search models")
+    expect(search).to_be_focused()
+    search.fill("echo")
+    search.press("Enter")
+    expect(panel.composer).to_be_focused()
+
+
+def test_an_answer_is_stopped_by_the_keyboard(panel: Any, lab: Any) -> None:
+    panel.choose(lab.script("story", slowly(STORY)))
+    panel.ask("one")
+    expect(panel.answers.last).to_contain_text("word10 ")
+    panel.composer.fill("@")
+    panel.composer.press("Escape")  # this one closes the list
+    expect(panel.button("Stop")).to_be_enabled()
+    panel.composer.press("Escape")
+    panel.ends("cancelled")
+    expect(panel.composer).to_be_focused()
+    panel.ask("two")
+    expect(panel.answers).to_have_count(2)
+    expect(panel.answers.last).to_contain_text("word10 ")
+    panel.root.locator(".jp-BestChat-scroller").press("Escape")
+    panel.ends("cancelled")
+    panel.ask("three")
+    expect(panel.answers).to_have_count(3)
+    expect(panel.answers.last).to_contain_text("word10 ")
+    panel.button("Stop").click()
+    expect(panel.composer).to_be_focused()
+    panel.ends("cancelled")
 
 
 def test_branches_are_walked(panel: Any) -> None:

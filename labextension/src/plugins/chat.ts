@@ -30,7 +30,7 @@ import { chatIcon } from "../ui/icons.js";
 import { ModelOutputSanitizer } from "../ui/markdown/sanitizer.js";
 import { PanelWidget } from "../ui/PanelWidget.js";
 import { DOMAIN, Commands } from "./names.js";
-import { panelCommands } from "./panelCommands.js";
+import { panelCommands, runningTurn, stopAnswer } from "./panelCommands.js";
 import { LabPreferences } from "./preferences.js";
 
 export const chat: JupyterFrontEndPlugin<IBestChat> = {
@@ -107,10 +107,26 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
       icon: chatIcon,
       execute: () => {
         manager.close();
+        panel.compose("");
         show();
       },
     });
-    for (const command of [Commands.open, Commands.create]) {
+    app.commands.addCommand(Commands.stop, {
+      label: trans.__("Stop the Answer"),
+      icon: chatIcon,
+      isEnabled: () => runningTurn(manager) !== null,
+      execute: () => stopAnswer(manager),
+    });
+    app.commands.addCommand(Commands.chooseModel, {
+      label: trans.__("Choose a Model"),
+      icon: chatIcon,
+      execute: () => {
+        catalog.choose(true);
+        panel.compose("");
+        show();
+      },
+    });
+    for (const command of [Commands.open, Commands.create, Commands.stop, Commands.chooseModel]) {
       palette?.addItem({ command, category: trans.__("BestChat") });
     }
     return {

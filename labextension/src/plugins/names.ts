@@ -15,5 +15,7 @@ export const CellCommands = {
 export const Commands = {
   open: "bestchat:open",
   create: "bestchat:new-conversation",
+  stop: "bestchat:stop",
+  chooseModel: "bestchat:choose-model",
   tour: "bestchat:tour",
 } as const;

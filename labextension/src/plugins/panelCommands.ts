@@ -53,12 +53,7 @@ export function panelCommands(
       name: "stop",
       detail: trans.__("stop the answer"),
       enabled: () => runningTurn(manager) !== null,
-      run: async () => {
-        const turn = runningTurn(manager);
-        if (turn !== null) {
-          await manager.stop(turn);
-        }
-      },
+      run: () => stopAnswer(manager),
     },
     {
       name: "rename",
@@ -97,7 +92,15 @@ function modelsLike(catalog: Catalog, part: string) {
     .map(({ ref, label = "" }) => ({ name: ref, detail: label }));
 }
 
-function runningTurn(manager: ConversationManager): string | null {
+/** Stop the answer of the open conversation, if one is on its way. */
+export async function stopAnswer(manager: ConversationManager): Promise<void> {
+  const turn = runningTurn(manager);
+  if (turn !== null) {
+    await manager.stop(turn);
+  }
+}
+
+export function runningTurn(manager: ConversationManager): string | null {
   const state = manager.view.current?.view.state ?? null;
   return state === null ? null : (activeTurn(state)?.id ?? null);
 }

@@ -37,7 +37,7 @@ interface Props {
 }
 
 export function Composer({ model, inbox }: Props) {
-  const { manager, trans } = useServices();
+  const { manager, catalog, trans } = useServices();
   const area = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useDraftText(model?.id ?? "");
   const history = usePromptHistory();
@@ -59,8 +59,10 @@ export function Composer({ model, inbox }: Props) {
       setText(given.text);
     }
     take(given.along);
-    area.current?.focus();
-  }, [arrived, inbox, setText, take]);
+    if (!catalog.view.choosing) {
+      area.current?.focus();
+    }
+  }, [arrived, inbox, catalog, setText, take]);
 
   const send = async (whole = text): Promise<void> => {
     completion.close();
@@ -85,8 +87,21 @@ export function Composer({ model, inbox }: Props) {
     }
   };
 
+  const stop = (running: Turn): void => {
+    area.current?.focus(); // the button goes away
+    void manager.stop(running.id);
+  };
+
   const key = (pressed: string, element: HTMLTextAreaElement): boolean => {
     if (completion.key(pressed)) {
+      return true;
+    }
+    if (pressed === "Escape") {
+      if (completion.writing !== null) {
+        completion.close(); // its list is still on the way
+      } else if (turn !== null && turn.cancelling !== true) {
+        stop(turn);
+      }
       return true;
     }
     const edge = element.selectionStart === 0 && element.selectionEnd === 0;
@@ -152,7 +167,7 @@ export function Composer({ model, inbox }: Props) {
         }}
       />
       <div className="jp-BestChat-composerBar">
-        <ModelPicker />
+        <ModelPicker onChosen={() => area.current?.focus()} />
         <span className="jp-BestChat-spacer" />
         <AttachButton onFiles={files.add} />
         {turn !== null && (
@@ -161,7 +176,9 @@ export function Composer({ model, inbox }: Props) {
             icon={stopIcon}
             label={turn.cancelling === true ? trans.__("Stopping…") : trans.__("Stop")}
             disabled={turn.cancelling === true}
-            onClick={() => void manager.stop(turn.id)}
+            onClick={() => {
+              stop(turn);
+            }}
           />
         )}
         {(turn === null || !empty) && (

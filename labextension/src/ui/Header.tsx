@@ -4,17 +4,19 @@ import type { ConversationModel } from "../conversation/model.js";
 import { IconButton } from "./IconButton.js";
 import { historyIcon } from "./icons.js";
 import type { Place } from "./place.js";
-import { useServices } from "./services.js";
+import { useTrans } from "./services.js";
 import { Title } from "./Title.js";
 
 interface Props {
   model: ConversationModel | null;
   place: Place;
   onGo: (place: Place) => void;
+  /** A new conversation is to begin. */
+  onNew: () => void;
 }
 
-export function Header({ model, place, onGo }: Props) {
-  const { manager, trans } = useServices();
+export function Header({ model, place, onGo, onNew }: Props) {
+  const trans = useTrans();
   const toggle = (to: Place) => () => {
     onGo(place === to ? "chat" : to);
   };
@@ -30,10 +32,7 @@ export function Header({ model, place, onGo }: Props) {
       <IconButton
         icon={addIcon}
         label={trans.__("New conversation")}
-        onClick={() => {
-          manager.close();
-          onGo("chat");
-        }}
+        onClick={onNew}
       />
       <IconButton
         icon={settingsIcon}

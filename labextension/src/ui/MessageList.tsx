@@ -1,15 +1,16 @@
 /** The open conversation: its rows, and a place that follows what is new. */
 
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
 import type { ConversationModel } from "../conversation/model.js";
 import { rowsOf } from "../conversation/rows.js";
+import { activeTurn } from "../conversation/state.js";
 import { branch } from "../conversation/tree.js";
 import { IconButton } from "./IconButton.js";
 import { arrowDownIcon } from "./icons.js";
 import { ListRow } from "./ListRow.js";
 import { Nearness, NearnessContext } from "./Near.js";
-import { useTrans } from "./services.js";
+import { useServices } from "./services.js";
 import { usePacedView } from "./useSignal.js";
 
 /** Rows at the end that are always filled: one sees them at once, and the newest one grows. */
@@ -19,7 +20,7 @@ const ALWAYS = 4;
 const AT_END = 48;
 
 export function MessageList({ model }: { model: ConversationModel }) {
-  const trans = useTrans();
+  const { manager, trans } = useServices();
   const { state, draft, choices } = usePacedView(model);
   const rows = useMemo(
     () => (state === null ? [] : rowsOf(state, branch(state, choices))),
@@ -35,37 +36,53 @@ export function MessageList({ model }: { model: ConversationModel }) {
     following.current = true;
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
   };
+  const scrolled = useCallback((): void => {
+    const { scrollHeight = 0, scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
+    const atEnd = scrollHeight - scrollTop - clientHeight < AT_END;
+    following.current = atEnd;
+    setAway(!atEnd);
+  }, []);
 
-  // Whatever grows, grows upwards for somebody who looks at the end.
+  // Whatever grows, grows upwards for somebody who looks at the end. What fits has no end to go to.
   useEffect(() => {
-    if (content.current === null) {
+    if (content.current === null || scroller.current === null) {
       return;
     }
     const observer = new ResizeObserver(() => {
       if (following.current) {
         toEnd();
+      } else if ((scroller.current?.clientHeight ?? 0) > 0) {
+        scrolled(); // while it is hidden, nothing has a height
       }
     });
     observer.observe(content.current);
+    observer.observe(scroller.current);
     return () => {
       observer.disconnect();
     };
-  }, []);
+  }, [scrolled]);
 
   // One's own question is looked at, wherever one was before.
   const lastQuestion = rows.findLast((row) => row.kind === "question")?.key;
   useEffect(toEnd, [lastQuestion]);
 
-  const scrolled = (): void => {
-    const { scrollHeight = 0, scrollTop = 0, clientHeight = 0 } = scroller.current ?? {};
-    const atEnd = scrollHeight - scrollTop - clientHeight < AT_END;
-    following.current = atEnd;
-    setAway(!atEnd);
+  const key = ({ key: pressed, target }: KeyboardEvent): void => {
+    const running = state === null ? null : activeTurn(state);
+    const writes = target instanceof Element && target.closest("input, textarea") !== null;
+    if (pressed === "Escape" && !writes && running !== null && running.cancelling !== true) {
+      void manager.stop(running.id);
+    }
   };
 
   return (
     <div className="jp-BestChat-messages">
-      <div ref={scroller} className="jp-BestChat-scroller" onScroll={scrolled} tabIndex={0}>
+      <div
+        ref={scroller}
+        className="jp-BestChat-scroller"
+        onScroll={scrolled}
+        onKeyDown={key}
+        tabIndex={0}
+      >
         <div ref={content} role="log" aria-live="off" aria-label={trans.__("Messages")}>
           <NearnessContext.Provider value={nearness}>
             {rows.map((row, index) => (

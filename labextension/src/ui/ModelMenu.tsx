@@ -12,15 +12,21 @@ const MOST = 60;
 interface Props {
   id: string;
   chosen: string | null;
+  /** A model was chosen. */
+  onChosen: () => void;
+  /** Something else was pointed at. */
   onClose: () => void;
+  /** The choice was left by the keyboard, which had come from `opener`. */
+  onLeave: (opener: Element | null) => void;
 }
 
 /** The models of the configured providers, to choose from. */
-export function ModelMenu({ id, chosen, onClose }: Props) {
+export function ModelMenu({ id, chosen, onChosen, onClose, onLeave }: Props) {
   const { manager, catalog, trans } = useServices();
   const { models, loading, error } = useView(catalog);
   const [query, setQuery] = useState("");
   const [pointed, setActive] = useState<number | null>(null);
+  const [opener] = useState(() => document.activeElement);
   const box = useRef<HTMLDivElement>(null);
   const found = useMemo(() => search(models?.models ?? [], query), [models, query]);
   const active = pointed ?? Math.max(0, query === "" ? found.findIndex(({ ref }) => ref === chosen) : 0);
@@ -41,7 +47,7 @@ export function ModelMenu({ id, chosen, onClose }: Props) {
   const choose = (model: ModelFacts | undefined): void => {
     if (model !== undefined && model.ready !== false) {
       manager.chooseModel(model.ref);
-      onClose();
+      onChosen();
     }
   };
   const key = (event: KeyboardEvent): void => {
@@ -53,7 +59,7 @@ export function ModelMenu({ id, chosen, onClose }: Props) {
       choose(found[active]);
     } else if (event.key === "Escape") {
       event.stopPropagation();
-      onClose();
+      onLeave(opener);
     }
   };
 

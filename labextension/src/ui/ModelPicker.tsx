@@ -1,5 +1,5 @@
 import { caretDownEmptyIcon } from "@jupyterlab/ui-components";
-import { useId } from "react";
+import { useCallback, useId, useRef } from "react";
 
 import { ModelMenu } from "./ModelMenu.js";
 import { shortName } from "./modelNames.js";
@@ -7,16 +7,21 @@ import { useServices } from "./services.js";
 import { useChosenModel } from "./useChosenModel.js";
 import { useView } from "./useSignal.js";
 
-/** Says who is to answer, and opens the choice. */
-export function ModelPicker() {
+/** Says who is to answer, and opens the choice; `onChosen` is told when somebody has made it. */
+export function ModelPicker({ onChosen }: { onChosen: () => void }) {
   const { catalog, trans } = useServices();
   const { choosing: open } = useView(catalog);
   const id = useId();
+  const button = useRef<HTMLButtonElement>(null);
   const ref = useChosenModel();
   const facts = ref === null ? null : catalog.facts(ref);
+  const close = useCallback((): void => {
+    catalog.choose(false);
+  }, [catalog]);
   return (
     <div className="jp-BestChat-picker">
       <button
+        ref={button}
         type="button"
         className="jp-BestChat-pickerButton"
         aria-haspopup="listbox"
@@ -39,8 +44,15 @@ export function ModelPicker() {
         <ModelMenu
           id={id}
           chosen={ref}
-          onClose={() => {
-            catalog.choose(false);
+          onClose={close}
+          onChosen={() => {
+            close();
+            onChosen();
+          }}
+          onLeave={(opener) => {
+            close();
+            const ours = opener instanceof HTMLElement && opener.closest(".jp-BestChat") !== null;
+            (ours ? opener : button.current)?.focus();
           }}
         />
       )}

@@ -38,7 +38,15 @@ export function Panel({ services, inbox }: Props) {
   return (
     <ServicesContext.Provider value={services}>
       <Boundary>
-        <Header model={current} place={place} onGo={setPlace} />
+        <Header
+          model={current}
+          place={place}
+          onGo={setPlace}
+          onNew={() => {
+            manager.close();
+            inbox.put(""); // where one writes it is, whatever was shown before
+          }}
+        />
         <Banner />
         {place === "history" && <History onOpen={chat} />}
         {place === "settings" && <Settings />}

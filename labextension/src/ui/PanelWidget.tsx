@@ -60,7 +60,10 @@ export class PanelWidget extends ReactWidget {
     this.node.setAttribute("aria-label", services.trans.__("BestChat"));
   }
 
-  /** Put a text into the composer, in place of what stands there, and switch on what goes along. */
+  /**
+   * Put a text into the composer, in place of what stands there, and switch on what goes along; an
+   * empty text only leads there.
+   */
   compose(text: string, along: readonly string[] = []): void {
     this.#inbox.put(text, along);
   }
@@ -85,12 +88,16 @@ export class PanelWidget extends ReactWidget {
     super.onAfterShow(message);
     requestAnimationFrame(() => {
       this.node.style.minWidth = "";
+      this.parent?.fit(); // layouts keep the widths that they have once read
     });
   }
 
   protected override onActivateRequest(message: Message): void {
     super.onActivateRequest(message);
-    this.node.querySelector<HTMLElement>(".jp-BestChat-composer textarea")?.focus();
+    const field = this.#services.catalog.view.choosing
+      ? ".jp-BestChat-menu input"
+      : ".jp-BestChat-composer textarea";
+    this.node.querySelector<HTMLElement>(field)?.focus();
   }
 
   protected override render() {

@@ -1,6 +1,6 @@
 /** Where one writes in a chat in an output cell: a text, who is to answer it, and the way to send it. */
 
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import type { ConversationModel } from "../conversation/model.js";
 import { activeTurn, type Turn } from "../conversation/state.js";
@@ -23,6 +23,7 @@ interface Props {
 export function WidgetComposer({ model, door }: Props) {
   const { manager, trans } = useServices();
   const kernel = useView(door);
+  const area = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useState("");
   const turn = useTurn(model);
   const late = useLate(kernel === "unheard");
@@ -48,6 +49,7 @@ export function WidgetComposer({ model, door }: Props) {
   return (
     <div className="jp-BestChat-composer">
       <GrowingTextarea
+        ref={area}
         label={trans.__("Message")}
         placeholder={trans.__("Ask anything. Shift+Enter for a new line")}
         value={text}
@@ -55,7 +57,7 @@ export function WidgetComposer({ model, door }: Props) {
         onEnter={() => void send()}
       />
       <div className="jp-BestChat-composerBar">
-        <ModelPicker />
+        <ModelPicker onChosen={() => area.current?.focus()} />
         <span className="jp-BestChat-spacer" />
         {kernel === "busy" && (
           <span className="jp-BestChat-muted" role="status">
@@ -68,7 +70,10 @@ export function WidgetComposer({ model, door }: Props) {
             icon={stopIcon}
             label={turn.cancelling === true ? trans.__("Stopping…") : trans.__("Stop")}
             disabled={turn.cancelling === true}
-            onClick={() => void manager.stop(turn.id)}
+            onClick={() => {
+              area.current?.focus(); // the button goes away
+              void manager.stop(turn.id);
+            }}
           />
         )}
         {(turn === null || text.trim() !== "") && (
