@@ -67,8 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/api/version":
             self._say({"version": "0.9.0"})
         elif self.path == "/api/tags":
+            can = {"capabilities": ["completion", "tools"]}
             details = [
-                {"name": name, "model": name, "details": {"context_length": window}}
+                {"name": name, "model": name, "details": {"context_length": window}} | can
                 for name, window in models.items()
             ]
             self._say({"models": details})

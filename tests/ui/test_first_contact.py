@@ -77,6 +77,11 @@ def test_an_ollama_that_runs_is_found(start_lab: Any, panel_on: Any) -> None:
         panel.ask("Hello?")
         expect(panel.ends()).to_contain_text("Hello from Ollama.")
         assert [asked["model"] for asked in host.asked] == ["qwen3:4b"]
+        picture = {"name": "dot.png", "mimeType": "image/png", "buffer": b"not looked at here"}
+        panel.root.locator("input[type=file]").set_input_files(picture)
+        expect(panel.root.get_by_text("qwen3:4b cannot look at pictures")).to_be_visible()
+        panel.button("Remove dot.png").click()
+        expect(panel.root.get_by_text("qwen3:4b cannot look at pictures")).to_have_count(0)
 
 
 def test_an_ollama_without_models_says_what_to_type(start_lab: Any, panel_on: Any) -> None:

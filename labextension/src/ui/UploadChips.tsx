@@ -3,8 +3,10 @@ import { closeIcon } from "@jupyterlab/ui-components";
 import type { Upload } from "../conversation/uploads.js";
 import { fileIcon } from "./icons.js";
 import { IconButton } from "./IconButton.js";
-import { useTrans } from "./services.js";
+import { shortName } from "./modelNames.js";
+import { useServices, useTrans } from "./services.js";
 import { sizeOf } from "./sizes.js";
+import { useChosenModel } from "./useChosenModel.js";
 
 interface Props {
   uploads: readonly Upload[];
@@ -13,22 +15,32 @@ interface Props {
 
 /** The files that go along with the next message. */
 export function UploadChips({ uploads, onRemove }: Props) {
-  const trans = useTrans();
+  const { catalog, trans } = useServices();
+  const ref = useChosenModel();
   if (uploads.length === 0) {
     return null;
   }
+  const pictures = uploads.some(({ preview }) => preview !== null);
+  const blind = pictures && ref !== null && catalog.facts(ref)?.images === false;
   return (
-    <ul className="jp-BestChat-files" aria-label={trans.__("Attached files")}>
-      {uploads.map((upload) => (
-        <UploadChip
-          key={upload.id}
-          upload={upload}
-          onRemove={() => {
-            onRemove(upload.id);
-          }}
-        />
-      ))}
-    </ul>
+    <>
+      <ul className="jp-BestChat-files" aria-label={trans.__("Attached files")}>
+        {uploads.map((upload) => (
+          <UploadChip
+            key={upload.id}
+            upload={upload}
+            onRemove={() => {
+              onRemove(upload.id);
+            }}
+          />
+        ))}
+      </ul>
+      {blind && (
+        <div className="jp-BestChat-fileError" role="status">
+          {trans.__("%1 cannot look at pictures: choose another model, or take the picture off.", shortName(ref))}
+        </div>
+      )}
+    </>
   );
 }
 
