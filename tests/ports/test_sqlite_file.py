@@ -15,7 +15,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from bestchat_server_ext.adapters.storage_sql import open_database, sqlite
 from bestchat_server_ext.adapters.storage_sql.migrations import HEAD
@@ -220,6 +220,22 @@ async def test_a_path_that_cannot_be_opened_is_refused_with_a_hint(
         await open_database(tmp_path / place)
     assert str(tmp_path) in caught.value.info.text
     assert "data_dir" in caught.value.info.hint
+
+
+async def test_a_write_holds_the_lock_from_its_beginning(tmp_path: Path) -> None:
+    """Else what it has read may be of yesterday when it writes, and SQLite refuses it at once."""
+    path = tmp_path / "chat.db"
+    await (await open_database(path)).close()
+    connections = sqlite.SqliteConnections(path)
+
+    def work(connection: Connection) -> None:
+        connection.execute(text("SELECT count(*) FROM conversations"))
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
+
+    await connections.write(work)
+    await connections.close()
 
 
 async def test_a_locked_database_is_unavailable_and_recovers(

@@ -535,6 +535,24 @@ def test_twenty_upgrade_at_once(empty_postgres_url: str) -> None:
     asyncio.run(fill(empty_postgres_url))
 
 
+def test_an_upgrade_waits_its_turn(empty_postgres_url: str) -> None:
+    async def upgrade_beside_another() -> None:
+        connection = await asyncpg.connect(empty_postgres_url)
+        await connection.execute(f"SELECT pg_advisory_lock({maintenance_postgres._LOCK})")
+        upgrading = asyncio.create_task(asyncio.to_thread(upgrade_database, empty_postgres_url))
+        waiting = (
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+        )
+        while not await connection.fetchval(waiting):
+            assert not upgrading.done()  # asking takes its time
+        assert await connection.fetchval("SELECT to_regclass('alembic_version')") is None
+        await connection.close()
+        assert await upgrading == HEAD
+
+    asyncio.run(upgrade_beside_another())
+
+
 def test_processes_upgrade_at_once(empty_postgres_url: str) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [
