@@ -230,9 +230,9 @@ async def test_a_write_holds_the_lock_from_its_beginning(tmp_path: Path) -> None
 
     def work(connection: Connection) -> None:
         connection.execute(text("SELECT count(*) FROM conversations"))
-        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
-            with pytest.raises(sqlite3.OperationalError, match="locked"):
-                other.execute("BEGIN IMMEDIATE")
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        with closing(other), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
 
     await connections.write(work)
     await connections.close()
