@@ -26,8 +26,9 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
   const [known, setKnown] = useState<ReadonlyMap<string, Mentioned>>(new Map());
   const names = useMemo(
     () => {
-      const begun = unfinished === null ? null : nameIn(unfinished);
-      return mentionsIn(text).filter((name) => name !== begun && name !== unfinished).join("\n");
+      // An address may go on behind what looks like the end of a sentence, and is not fetched twice.
+      const begun = unfinished?.startsWith("url:") === true ? nameIn(unfinished) : unfinished;
+      return mentionsIn(text).filter((name) => name !== begun).join("\n");
     },
     [text, unfinished],
   );
