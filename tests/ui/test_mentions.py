@@ -265,6 +265,21 @@ def test_a_page_that_cannot_be_had_is_said_to_everybody(panel: Any, page_url: st
     expect(panel.ends()).to_contain_text("It could not be had. 127.0.0.1 answers 404.")
 
 
+def wait_for_launcher(panel: Any) -> None:
+    """Once it is ready, JupyterLab's launcher takes the focus from whoever has it by then."""
+    panel.page.locator(".jp-Launcher .jp-LauncherCard").first.wait_for()
+    panel.page.evaluate(
+        """async () => {
+            const launcher = document.querySelector(".jp-Launcher");
+            for (let left = 30; left > 0 && !launcher.contains(document.activeElement); left -= 1) {
+                document.querySelector("#bestchat-panel textarea").focus();
+                await new Promise(resolve => setTimeout(resolve, 100));
+            }
+        }"""
+    )
+    panel.composer.focus()
+
+
 def test_another_conversation_goes_along(panel: Any) -> None:
     panel.ask("The word is Grimsel.")
     panel.ends()
@@ -275,6 +290,7 @@ def test_another_conversation_goes_along(panel: Any) -> None:
     panel.composer.press("Enter")
     expect(panel.questions).to_have_count(0)
     expect(panel.composer).to_have_value("")
+    wait_for_launcher(panel)
     panel.composer.press_sequentially('Which? @conversation:"of a w')
     expect(options(panel)).to_have_text([re.compile("@conversation:Of a word")])
     panel.composer.press("Enter")
