@@ -72,6 +72,21 @@ def mentioned(panel: Any) -> Locator:
     return found
 
 
+def wait_for_launcher(panel: Any) -> None:
+    """Once it is ready, JupyterLab's launcher takes the focus from whoever has it by then."""
+    panel.page.locator(".jp-Launcher .jp-LauncherCard").first.wait_for()
+    panel.page.evaluate(
+        """async () => {
+            const launcher = document.querySelector(".jp-Launcher");
+            for (let left = 30; left > 0 && !launcher.contains(document.activeElement); left -= 1) {
+                document.querySelector("#bestchat-panel textarea").focus();
+                await new Promise(resolve => setTimeout(resolve, 100));
+            }
+        }"""
+    )
+    panel.composer.focus()
+
+
 def test_a_variable_is_completed_shown_and_sent_in_few_words(beside: Any, tmp_path: Path) -> None:
     beside.composer.press_sequentially("What is in @sa")
     expect(options(beside)).to_have_text(["@salesdict"])
@@ -151,6 +166,7 @@ def test_nothing_is_left_in_the_kernel(beside: Any) -> None:
 
 
 def test_commands_are_listed_and_done(panel: Any, lab: Any) -> None:
+    wait_for_launcher(panel)
     panel.composer.press_sequentially("/")
     expect(options(panel).first).to_contain_text("/help")
     panel.composer.press("Escape")
@@ -237,6 +253,7 @@ def page_url() -> Iterator[str]:
 
 
 def test_a_page_goes_along(panel: Any, page_url: str, tmp_path: Path) -> None:
+    wait_for_launcher(panel)
     panel.composer.press_sequentially("How long? @ur")
     expect(options(panel)).to_have_text(["@url:a page on the web"])
     panel.composer.press("Enter")
@@ -263,21 +280,6 @@ def test_a_page_that_cannot_be_had_is_said_to_everybody(panel: Any, page_url: st
     )
     panel.composer.press("Enter")
     expect(panel.ends()).to_contain_text("It could not be had. 127.0.0.1 answers 404.")
-
-
-def wait_for_launcher(panel: Any) -> None:
-    """Once it is ready, JupyterLab's launcher takes the focus from whoever has it by then."""
-    panel.page.locator(".jp-Launcher .jp-LauncherCard").first.wait_for()
-    panel.page.evaluate(
-        """async () => {
-            const launcher = document.querySelector(".jp-Launcher");
-            for (let left = 30; left > 0 && !launcher.contains(document.activeElement); left -= 1) {
-                document.querySelector("#bestchat-panel textarea").focus();
-                await new Promise(resolve => setTimeout(resolve, 100));
-            }
-        }"""
-    )
-    panel.composer.focus()
 
 
 def test_another_conversation_goes_along(panel: Any) -> None:
