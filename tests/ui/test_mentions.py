@@ -176,6 +176,7 @@ def test_commands_are_listed_and_done(panel: Any, lab: Any) -> None:
     other = lab.script("spoken-to", (Echo("Other: "),))
     panel.composer.fill("")
     panel.composer.press_sequentially("/mo")
+    expect(options(panel).first).to_contain_text("/model")
     panel.composer.press("Enter")
     expect(panel.composer).to_have_value("/model ")
     panel.composer.fill(f"/model {other}")
@@ -194,6 +195,7 @@ def test_commands_are_listed_and_done(panel: Any, lab: Any) -> None:
     assert b"Other: Hello." in Path(download.value.path()).read_bytes()
 
     panel.composer.press_sequentially("/ne")
+    expect(options(panel).first).to_contain_text("/new")
     panel.composer.press("Enter")
     expect(panel.questions).to_have_count(0)
     expect(panel.composer).to_have_value("")
