@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipykernel
@@ -63,6 +64,14 @@ def subshell(kernel: Kernel) -> str:
     return str(reply["content"]["subshell_id"])
 
 
+def main_shell(_: Kernel) -> None:
+    """No subshell: where every message goes that names none."""
+
+
+WAYS = [main_shell, *([subshell] if ipykernel.version_info >= (7,) else [])]
+"""The ways on which this ipykernel takes messages; 6 has no subshells."""
+
+
 def said_to(kernel: Kernel, key: str | None, content: object) -> dict[str, Any]:
     """A message to a widget."""
     data = {"method": "custom", "content": content}
@@ -110,10 +119,12 @@ def test_what_no_page_says_ends_no_cell(kernel: Kernel) -> None:
     assert ran.error["evalue"] == "Stopped. What had arrived is kept."
 
 
-@pytest.mark.skipif(ipykernel.version_info[0] < 7, reason="subshells came with ipykernel 7")
-def test_a_click_is_heard_in_a_subshell(kernel: Kernel) -> None:
+@pytest.mark.parametrize("reach", WAYS)
+def test_a_click_is_heard_whichever_way_it_comes(
+    kernel: Kernel, reach: Callable[[Kernel], str | None]
+) -> None:
     running = kernel.begin("%%chat\nhang on", "a", attended=True)
-    ran = stopped(kernel, running, subshell(kernel))
+    ran = stopped(kernel, running, reach(kernel))
     assert ran.error["evalue"] == "Stopped. What had arrived is kept."
 
 

@@ -39,8 +39,9 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
   autoStart: true,
   provides: IBestChat,
   requires: [
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the interface of this name is; the token has no other
-    ...[IRenderMimeRegistry, IEditorLanguageRegistry, ISanitizer],
+    ...[IRenderMimeRegistry, IEditorLanguageRegistry],
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- JupyterLab deprecates the interface ISanitizer; the token shares its name, and is the only way to the sanitizer that a site has set up
+    ISanitizer,
     ...[ICodeActions, IContextSources, IMentionSources, ISlashCommands],
   ],
   optional: [ITranslator, ICommandPalette, ILayoutRestorer, ISettingRegistry],
