@@ -58,6 +58,22 @@ async def test_a_conversation_is_loaded_in_three_queries(
     assert len(asked) == 3
 
 
+async def test_words_are_not_looked_for_once_in_every_conversation(
+    database: Database, asked: list[Query], clean_postgres_url: str
+) -> None:
+    """As a join would have it that is planned without statistics, as after an import."""
+    await database.storage.search(LOCAL_OWNER, ["word"], limit=10)
+    ((statement, given),) = [query for query in asked if "@@" in query[0]]
+
+    def explain(connection: Connection) -> str:
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", given).scalars())
+
+    plan = await run_once(clean_postgres_url, explain)
+    assert "search_texts" in plan
+    assert "Nested Loop" not in plan
+    assert "Join" not in plan
+
+
 async def test_every_query_has_an_index(
     database: Database, asked: list[Query], clean_postgres_url: str
 ) -> None:

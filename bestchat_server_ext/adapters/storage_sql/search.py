@@ -33,13 +33,18 @@ WHERE search_words MATCH :words AND w.rowid < :before
     AND c.owner = :owner AND c.deleted_at IS NULL
 ORDER BY w.rowid DESC LIMIT :limit
 """)
-# The driver knows texts, and no queries.
+# The driver knows texts, and no queries. OFFSET keeps the planner from making a join of it: as long
+# as it has no statistics, it would look for the words once in every conversation of the owner's,
+# which takes a quarter of a minute where there are 10,000.
 _FIND_POSTGRES = text("""
 SELECT t.id, t.conversation_id
 FROM search_texts AS t
-JOIN conversations AS c ON c.id = t.conversation_id
 WHERE t.search_words @@ CAST(CAST(:words AS text) AS tsquery) AND t.id < :before
-    AND c.owner = :owner AND c.deleted_at IS NULL
+    AND EXISTS (
+        SELECT 1 FROM conversations AS c
+        WHERE c.id = t.conversation_id AND c.owner = :owner AND c.deleted_at IS NULL
+        OFFSET 0
+    )
 ORDER BY t.id DESC LIMIT :limit
 """)
 _INSERT_POSTGRES = text("""
