@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import random
+import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -130,13 +131,22 @@ async def measure(where: str, environ: dict[str, str], messages: int, count: int
         f"conversations.list of {count}, {where}",
         await times(lambda: client.call(conversations.list_, page)),
     )
+    await search(client, where)
+    if url := environ.get("BESTCHAT_DATABASE_URL"):
+        # What PostgreSQL does by itself within a minute.
+        await asyncio.to_thread(subprocess.run, ["psql", "-qc", "ANALYZE", url], check=True)
+        await search(client, f"{where} with statistics")
+    await client.close()
+
+
+async def search(client: InProcessClient, where: str) -> None:
+    """Search for words of several kinds."""
     for kind, query in SEARCHES.items():
-        wanted_words = conversations.SearchConversations(query)
+        wanted = conversations.SearchConversations(query)
         say(
             f"conversations.search for {kind}, {where}",
-            await times(partial(client.call, conversations.search, wanted_words)),
+            await times(partial(client.call, conversations.search, wanted)),
         )
-    await client.close()
 
 
 def main() -> None:
