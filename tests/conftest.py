@@ -8,8 +8,10 @@ import ipaddress
 import itertools
 import json
 import os
+import re
 import secrets
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -532,3 +534,49 @@ def run_writers() -> RunWriters:
         return [number for output, _ in outputs for number in json.loads(output)]
 
     return run
+
+
+# Notebooks that are run twice, of which the second run is to be the first.
+
+
+@pytest.fixture(scope="session")
+def notebook_models() -> dict[str, str]:
+    """Who answers in each notebook; none where it brings its own."""
+    return {
+        "01_quickstart": "scripted/quickstart",
+        "02_data_analysis": "scripted/rental",
+        "03_labelling": "scripted/kettle",
+        "04_widget": "scripted/widget",
+        "05_chat_kernel": "scripted/bakery",
+        "06_replay": "scripted/rivers",
+        "07_providers": "",
+    }
+
+
+@pytest.fixture(scope="session")
+def requests_below() -> Callable[[Path], int]:
+    """Counts the requests to models that all databases below a folder know of."""
+
+    def count(folder: Path) -> int:
+        found = 0
+        for path in folder.rglob("bestchat.sqlite3"):
+            with closing(sqlite3.connect(path, timeout=5)) as database:
+                found += int(database.execute("SELECT count(*) FROM usage_logs").fetchone()[0])
+        return found
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def comparable() -> Callable[[object], str]:
+    """Gives outputs as text, with widgets named in their order: each kernel makes their ids up."""
+
+    def text(outputs: object) -> str:
+        names: dict[str, str] = {}
+        return re.sub(
+            r'"model_id": ?"([0-9a-f]{32})"',
+            lambda found: names.setdefault(found[1], f"widget {len(names)}"),
+            json.dumps(outputs, indent=1),
+        )
+
+    return text

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +16,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "tests" / "notebooks" / "scripts"
-MODELS = {
-    "01_quickstart": "scripted/quickstart",
-    "02_data_analysis": "scripted/rental",
-    "03_labelling": "scripted/kettle",
-    "04_widget": "scripted/widget",
-    "05_chat_kernel": "scripted/bakery",
-    "06_replay": "scripted/rivers",
-    "07_providers": "",  # it brings its own
-}
 LAST = {
     "01_quickstart": "scripted/quickstart Usage",
     "02_data_analysis": "One row of",
@@ -38,9 +26,6 @@ LAST = {
     "07_providers": "nothing  None",
 }
 """What the end of each says."""
-
-_MODEL_ID = re.compile(r'"model_id": ?"([0-9a-f]{32})"')
-"""Names a widget: made up by each kernel anew."""
 
 READY = """() => {
     const kernel = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -74,53 +59,51 @@ def scripted(start_lab: Callable[..., Any]) -> Lab:
     return lab
 
 
-def run_all(page: Page, name: str, mode: str, file: Path) -> str:
+def run_all(page: Page, model: str, mode: str, file: Path) -> list[Any]:
     """Run all cells in a kernel that has just started; gives what they show."""
     page.wait_for_function(READY, timeout=60_000)
     code = (
         "import os\n"
         f"os.environ |= {{'BESTCHAT_REPLAY': {mode!r}, 'BESTCHAT_REPLAY_FILE': {str(file)!r}}}\n"
     )
-    if MODELS[name]:
+    if model:
         code += "from bestchat_kernel.process import session\n"
-        code += f"session().model = {MODELS[name]!r}"
+        code += f"session().model = {model!r}"
     assert page.evaluate(PREPARE, code) == "ok"
-    shown = page.evaluate(RUN_ALL)
+    shown: list[Any] = page.evaluate(RUN_ALL)
     failed = [it for cell in shown for it in cell[2] if it["output_type"] == "error"]
     assert failed == []
-    names: dict[str, str] = {}
-    text = json.dumps(shown, indent=1)
-    return _MODEL_ID.sub(lambda found: names.setdefault(found[1], f"widget {len(names)}"), text)
+    return shown
 
 
-def asked(folder: Path) -> int:
-    """Requests to models, as all databases below a folder count them."""
-    count = 0
-    for path in folder.rglob("bestchat.sqlite3"):
-        with closing(sqlite3.connect(path, timeout=5)) as database:
-            count += int(database.execute("SELECT count(*) FROM usage_logs").fetchone()[0])
-    return count
-
-
-def test_every_notebook_is_among_them() -> None:
-    assert sorted(MODELS) == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+def test_every_notebook_is_among_them(notebook_models: dict[str, str]) -> None:
+    assert sorted(notebook_models) == list(LAST)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", MODELS)
-def test_run_all_twice(page: Page, scripted: Lab, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", LAST)
+def test_run_all_twice(
+    page: Page,
+    scripted: Lab,
+    name: str,
+    tmp_path: Path,
+    notebook_models: dict[str, str],
+    requests_below: Callable[[Path], int],
+    comparable: Callable[[object], str],
+) -> None:
+    model, file = notebook_models[name], tmp_path / "answers.json"
     page.goto(scripted.page(f"lab/tree/{name}.ipynb") + "&reset", timeout=60_000)
     page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
     page.evaluate("async () => { await window.jupyterapp.restored }")
-    before = asked(scripted.folder)
-    first = run_all(page, name, "auto", tmp_path / "answers.json")
+    before = requests_below(scripted.folder)
+    first = comparable(run_all(page, model, "auto", file))
     assert LAST[name] in first
-    requests = asked(scripted.folder)
+    requests = requests_below(scripted.folder)
     assert requests > before
     page.evaluate(RESTART)
-    second = run_all(page, name, "only", tmp_path / "answers.json")
+    second = comparable(run_all(page, model, "only", file))
     assert second == first
-    assert asked(scripted.folder) == requests
+    assert requests_below(scripted.folder) == requests
     if name == "04_widget":
         widget = page.locator(".jp-BestChat-widget").first
         expect(widget.locator(".jp-BestChat-answer").last).to_have_text(
