@@ -32,7 +32,7 @@ class PageService:
         self._texts = texts
         self._allowed = allowed
         self._free = asyncio.Semaphore(AT_ONCE)
-        self._turns: WeakValueDictionary[OwnerId, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[OwnerId, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, owner: OwnerId, address: str) -> Page:
         """What the page at an address says, up to `MOST_TEXT` characters.
@@ -50,7 +50,7 @@ class PageService:
                 hint="Download it and attach the file. The option is `allow_pages`.",
             )
         pages.require_address(address)
-        mine = self._turns.setdefault(owner, asyncio.Lock())
+        mine = self._locks.setdefault(owner, asyncio.Lock())
         async with mine:
             async with self._free:
                 fetched = await self._source.fetch(address)
