@@ -203,6 +203,14 @@ class Panel:
 
     page: Page
 
+    def __post_init__(self) -> None:
+        # Notes when JupyterLab's launcher has taken the focus; see `open`.
+        self.page.add_init_script(
+            """document.addEventListener("focusin", ({ target }) => {
+                window.launcherTookFocus ||= target.closest(".jp-Launcher") !== null;
+            });"""
+        )
+
     @property
     def root(self) -> Locator:
         return self.page.locator("#bestchat-panel")
@@ -227,12 +235,18 @@ class Panel:
         """Open a page of JupyterLab, and the panel on it."""
         self.page.goto(url)
         self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-        self.page.evaluate(
-            """async () => {
-                await window.jupyterapp.restored;
-                await window.jupyterapp.commands.execute("bestchat:open");
-            }"""
+        self.page.evaluate("() => window.jupyterapp.restored")
+        # Where no document is open, JupyterLab's launcher takes the focus as soon as it is ready,
+        # from whoever has it by then.
+        self.page.wait_for_function(
+            """() => {
+                const main = [...window.jupyterapp.shell.widgets("main")];
+                const settled = window.launcherTookFocus || !document.querySelector(".jp-Launcher");
+                return main.length > 0 && settled;
+            }""",
+            timeout=60_000,
         )
+        self.page.evaluate("() => window.jupyterapp.commands.execute('bestchat:open')")
         expect(self.composer).to_be_visible()
 
     def wait_for_kernel(self) -> None:

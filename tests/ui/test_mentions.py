@@ -72,21 +72,6 @@ def mentioned(panel: Any) -> Locator:
     return found
 
 
-def wait_for_launcher(panel: Any) -> None:
-    """Once it is ready, JupyterLab's launcher takes the focus from whoever has it by then."""
-    panel.page.locator(".jp-Launcher .jp-LauncherCard").first.wait_for()
-    panel.page.evaluate(
-        """async () => {
-            const launcher = document.querySelector(".jp-Launcher");
-            for (let left = 30; left > 0 && !launcher.contains(document.activeElement); left -= 1) {
-                document.querySelector("#bestchat-panel textarea").focus();
-                await new Promise(resolve => setTimeout(resolve, 100));
-            }
-        }"""
-    )
-    panel.composer.focus()
-
-
 def test_a_variable_is_completed_shown_and_sent_in_few_words(beside: Any, tmp_path: Path) -> None:
     beside.composer.press_sequentially("What is in @sa")
     expect(options(beside)).to_have_text(["@salesdict"])
@@ -166,7 +151,6 @@ def test_nothing_is_left_in_the_kernel(beside: Any) -> None:
 
 
 def test_commands_are_listed_and_done(panel: Any, lab: Any) -> None:
-    wait_for_launcher(panel)
     panel.composer.press_sequentially("/")
     expect(options(panel).first).to_contain_text("/help")
     panel.composer.press("Escape")
@@ -255,7 +239,6 @@ def page_url() -> Iterator[str]:
 
 
 def test_a_page_goes_along(panel: Any, page_url: str, tmp_path: Path) -> None:
-    wait_for_launcher(panel)
     panel.composer.press_sequentially("How long? @ur")
     expect(options(panel)).to_have_text(["@url:a page on the web"])
     panel.composer.press("Enter")
@@ -294,7 +277,6 @@ def test_another_conversation_goes_along(panel: Any) -> None:
     panel.composer.press("Enter")
     expect(panel.questions).to_have_count(0)
     expect(panel.composer).to_have_value("")
-    wait_for_launcher(panel)
     panel.composer.press_sequentially('Which? @conversation:"of a w')
     expect(options(panel)).to_have_text([re.compile("@conversation:Of a word")])
     panel.composer.press("Enter")
