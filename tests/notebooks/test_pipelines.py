@@ -48,6 +48,7 @@ def start(request: pytest.FixtureRequest, clean: dict[str, str], tmp_path: Path)
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     return begin
@@ -129,4 +130,16 @@ def test_an_interrupted_cell(start: Start, tmp_path: Path) -> None:
     until_running(process, tmp_path)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGINT)
     assert "Stopped. What had arrived is kept." in ended(process)
+    assert turns(tmp_path) == ["cancelled"]
+
+
+def test_ctrl_c(start: Start, tmp_path: Path) -> None:
+    """The terminal tells the tool alone, whose kernel has a session of its own."""
+    hangs = script(
+        tmp_path, {"do": "say", "text": "Half of it"}, {"do": "wait", "seconds": 600}
+    )
+    process = start("%%chat\nhello", **hangs)
+    until_running(process, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    ended(process)
     assert turns(tmp_path) == ["cancelled"]
