@@ -94,6 +94,7 @@ test-versions: $(VENV)/installed
 	@scripts/test_with python3.11 'jupyter-server==2.14.*' 'ipykernel==6.31.*' -- $(AT_ONCE) tests/web tests/notebooks tests/ui/test_answer_button.py
 	@scripts/test_with python3.13 -- $(AT_ONCE) tests/unit tests/doors
 	@scripts/test_with python3.11 'notebook==7.6.*' 'voila==0.5.*' -- tests/ui/test_widget.py
+	@scripts/test_with python3.11 'jupyter-collaboration==4.*' -- tests/ui/test_rtc.py
 
 faults: $(VENV)/installed
 	@scripts/ensure postgres

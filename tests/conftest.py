@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -47,6 +48,12 @@ LEAKS = ("BESTCHAT_", "JUPYTER_", "JPY_", "OPENAI_", "ANTHROPIC_")
 CATALOGUED = frozenset(name for facts in open_catalog().providers() for name in facts.variables)
 """What providers read, so that a key of whoever runs the tests is never used."""
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy")
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C for Ctrl-C, here and in what tests start: a shell's `&` has it ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

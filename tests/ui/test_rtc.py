@@ -1,7 +1,6 @@
 """The panel where documents are edited together, by jupyter-collaboration.
 
-It is not among what the tests install, as it would change all of them:
-`scripts/test_with python3.11 jupyter-collaboration -- tests/ui/test_rtc.py`.
+It is not among what the tests install, as it would change all of them: `make test-versions`.
 """
 
 from __future__ import annotations
