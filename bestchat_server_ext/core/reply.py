@@ -88,19 +88,36 @@ class _GrowingPart:
         """How many pieces there are."""
         return len(self._ends)
 
-    def add(self, piece: str) -> None:
-        # Half a surrogate pair is no text; whoever stores or sends it will say so.
-        self._utf8 += piece.encode("utf-8", "surrogatepass")
+    def add(self, piece: str) -> str:
+        """Take a piece, and give it as it is kept."""
+        try:
+            self._utf8 += piece.encode()
+        except UnicodeEncodeError:  # no look beforehand: there are many pieces, and hardly one such
+            piece = _mended(piece)
+            self._utf8 += piece.encode()
         self._ends.append(len(self._utf8))
+        return piece
 
     def after(self, n: int) -> str:
         """What stands behind the first `n` pieces."""
         start = self._ends[n - 1] if n else 0
-        return self._utf8[start:].decode("utf-8", "surrogatepass")
+        return self._utf8[start:].decode()
 
     @property
     def text(self) -> str:
-        return self._utf8.decode("utf-8", "surrogatepass")
+        return self._utf8.decode()
+
+
+def _mended(text: str) -> str:
+    """A text without halves of surrogate pairs: nobody could store or send it.
+
+    Packages that bring providers may let them through; what comes over the wire has none.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 class _GrowingCall(msgspec.Struct):
@@ -175,8 +192,8 @@ class ReplyBuilder:
         if not text:
             return None
         part = self._open(kind)
-        part.add(text)
-        return Growth(len(self._parts) - 1, kind, part.n, text)
+        kept = part.add(text)
+        return Growth(len(self._parts) - 1, kind, part.n, kept)
 
     def _open(self, kind: PartKind) -> _GrowingPart:
         """The part that a piece of this kind belongs to."""
@@ -195,7 +212,7 @@ class ReplyBuilder:
         if chunk.redacted and part.n:
             part = _GrowingPart("reasoning")
             self._parts.append(part)
-        part.signature, part.redacted = chunk.signature, chunk.redacted
+        part.signature, part.redacted = _mended(chunk.signature), chunk.redacted
 
     def pieces_after(self, part: int, n: int) -> list[tuple[int, PartKind, int, int, str]]:
         """Everything beyond piece `n` of part `part`: (part, kind, first, last, text) per part."""
@@ -211,10 +228,10 @@ class ReplyBuilder:
         """The calls, each with an id of its own: some servers send none, or one for all."""
         calls: dict[str, ToolCall] = {}
         for index, call in sorted(self._calls.items()):
-            key = call.id or f"call_{index}"
+            key = _mended(call.id) or f"call_{index}"
             while key in calls:
                 key = f"{key}_{index}"
-            calls[key] = ToolCall(key, call.name, "".join(call.arguments))
+            calls[key] = ToolCall(key, _mended(call.name), _mended("".join(call.arguments)))
         return tuple(calls.values())
 
     def partial(self) -> Reply:

@@ -501,7 +501,7 @@ class TurnService:
         kept = [runs[text.lease.turn_id] for text in texts]
         try:
             lost = await self._wheel.storage.renew(texts, now + LEASE)
-        except ChatError:
+        except BaseException:  # also where it is cancelled: what was not stored is yet to be stored
             for run in kept:
                 run.keep_again()
             raise

@@ -158,6 +158,28 @@ class TestTakingUp:
         assert await talk.results() == [("call_0", "slow")]
 
 
+async def test_what_could_not_be_stored_is_stored_the_next_time(
+    build: Build, begin: Begin, long: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build()
+    talk = await begin(InProcessClient(house.application))
+    ticket = await talk.ask(long)
+    await talk.until_text("kept ")
+    storage = house.turns._wheel.storage
+
+    async def fail(*_: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(storage, "renew", fail)
+        with pytest.raises(RuntimeError):
+            await house.turns._renew()
+    await house.turns._renew()
+    kept = await storage.partial(ticket.turn_id)
+    assert kept is not None
+    assert kept.parts[0].text == "kept "
+
+
 class TestLostOwners:
     @pytest.mark.usefixtures("long")
     async def test_a_killed_process(

@@ -77,6 +77,28 @@ def test_reasoning_of_which_only_the_seal_is_shown_is_kept() -> None:
     assert builder.pieces_after(0, 0) == [(2, "text", 1, 1, "Yes"), (3, "reasoning", 1, 1, "Hm")]
 
 
+def test_halves_of_surrogate_pairs_are_mended_for_readers_and_storage_alike() -> None:
+    builder = ReplyBuilder()
+    grown = [
+        builder.add(ReasoningChunk("Hm\ude00", "seal\ud83d")),
+        builder.add(TextChunk("a\ud83d")),
+        builder.add(TextChunk("\ude00b")),
+        builder.add(TextChunk("\ud83d\ude00\ufeff\ud83dc")),
+    ]
+    shown = ["Hm\ufffd", "a\ufffd", "\ufffdb", "\U0001f600\ufeff\ufffdc"]
+    assert [growth and growth.text for growth in grown] == shown
+    builder.add(ToolCallChunk(0, "id\ud83d", "add\ud83d", '{"a": "\ud83d'))
+    builder.add(ToolCallChunk(0, arguments='\ude00\ud83d"}'))
+    reply = builder.finish()
+    assert reply.parts == (
+        ReplyPart("reasoning", "Hm\ufffd", "seal\ufffd"),
+        ReplyPart("text", "".join(shown[1:])),
+    )
+    assert builder.pieces_after(1, 1) == [(1, "text", 2, 3, "".join(shown[2:]))]
+    call = ToolCall("id\ufffd", "add\ufffd", '{"a": "\U0001f600\ufffd"}')
+    assert reply.calls == (call,)
+
+
 @pytest.mark.parametrize(
     "chunk", [TextChunk("xxxx"), ReasoningChunk("xx", "xx"), ToolCallChunk(0, "1", "xx", "xx")]
 )
