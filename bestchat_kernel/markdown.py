@@ -2,8 +2,9 @@
 
 A model repeats what it has read, and what it has read may have been written by an attacker. Front
 ends sanitise Markdown against scripts, but they do load images, and the address of an image can
-carry away whatever the model knows. So an image becomes a link that waits to be clicked, and a tag
-becomes visible text. What is stored, and `ChatResult.text`, stay as written.
+carry away whatever the model knows. So an image becomes a link that waits to be clicked, a tag
+becomes visible text, and a diagram is shown as its source: drawing one can load pictures, too. What
+is stored, and `ChatResult.text`, stay as written.
 
 An invisible space keeps `<` and `!` apart from what would give them a meaning. Only fences that
 begin without indentation are spared, because code is copied from there: they are written out again
@@ -19,6 +20,12 @@ from dataclasses import dataclass
 _LINE_END = re.compile(r"\r\n?|[\n\x0b\x0c\x85\u2028\u2029]")
 _ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
 """What begins a tag or an image."""
+_DIAGRAM = re.compile(r"(?:`{3}|~{3})[^\w`~]*m(?=ermaid)", re.IGNORECASE)
+"""What begins a diagram, up to its first letter: the last marks of a fence, wherever they stand.
+
+No more than three marks, so that a long run of them is gone through once. Signs may come in
+between, as in `{mermaid}`.
+"""
 _APART = "\u200b"
 _FENCE = re.compile(r"(?P<marks>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
 _LANGUAGE = re.compile(r"\s*(?P<name>[\w.+#-]*)")
@@ -101,4 +108,7 @@ def _language(info: str) -> str:
 
 
 def _without_actions(line: str) -> str:
-    return _ACTIVE.sub(lambda found: found[0] + _APART, line)
+    # Within the word: some who draw diagrams look for it anywhere in what follows the marks.
+    for pattern in (_DIAGRAM, _ACTIVE):
+        line = pattern.sub(lambda found: found[0] + _APART, line)
+    return line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
 import mistune
 import pytest
@@ -128,7 +129,24 @@ def test_what_is_still_open_is_closed() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    [" ", "- ", "> - ", "\t", "<a ", "\\\\[", "\\begin{a}", "```py\nx\n", ">", "`", "[", "!["],
+    [
+        " ",
+        "- ",
+        "> - ",
+        "\t",
+        "<a ",
+        "\\\\[",
+        "\\begin{a}",
+        "```py\nx\n",
+        ">",
+        "`",
+        "[",
+        "![",
+        "``` ",
+        "- ```mermaid ",
+        "~~~ \t",
+        "```{",
+    ],
 )
 def test_a_million_characters_take_no_time_to_speak_of(unit: str) -> None:
     text = "<a " + unit * (1_000_000 // len(unit))
@@ -138,6 +156,45 @@ def test_a_million_characters_take_no_time_to_speak_of(unit: str) -> None:
 def test_diagrams_are_shown_as_their_source() -> None:
     text = "```mermaid\nflowchart\n  A@{ img: 'http://e/x' }\n```"
     assert safe_markdown(text) == text.replace("mermaid", "text")
+
+
+def languages(text: str) -> list[str]:
+    """What follows the marks of each fence, as renderers find fences."""
+    found = [token.info for token in MarkdownIt("commonmark").parse(text) if token.type == "fence"]
+    todo: list[Any] = list(mistune.create_markdown(renderer=None, plugins=PLUGINS)(text))
+    while todo:
+        token = todo.pop()
+        todo += token.get("children", ())
+        if token["type"] == "block_code":
+            found.append(token.get("attrs", {}).get("info", ""))
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("  ```mermaid\n  A\n  ```", "   ~~~~ mermaid\n   A\n   ~~~~"),
+        *("- ```mermaid\n  A\n  ```", "- x\n\n  ```mermaid\n  A\n  ```", "1. ``` MerMaid\n   A"),
+        *("- - ~~~mermaid", "- x\n  - y\n\n    `````\t\u00a0mermaid\n    A\n    `````"),
+        *("> ```mermaid\n> A\n> ```", "> - ```mermaid\n>   A", "- ```\ufeffmermaid\n  A"),
+        *("  ```{mermaid}\n  A\n  ```", "- ``` {.mermaid}\n  A", "- ~~~mermaid `\n  A"),
+        # The outer fence may be none: then the inner one is.
+        "- a\n  ```\n\n````md\n  ```mermaid\n  A\n  ```\n````",
+    ],
+)
+def test_wherever_they_stand(text: str) -> None:
+    assert "mermaid" in "".join([text.lower(), *languages(text)])
+    safe = safe_markdown(text)
+    assert "mermaid" not in safe.lower()
+    assert not any("mermaid" in language.lower() for language in languages(safe))
+    assert safe.lower().replace(f"m{APART}ermaid", "mermaid") == text.lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["mermaid and `mermaid`", "- ```\n  mermaid\n  ```", "  ```python mermaid\n  ```"]
+)
+def test_the_word_alone_is_no_diagram(text: str) -> None:
+    assert safe_markdown(text) == text
 
 
 @pytest.mark.parametrize(
