@@ -1,10 +1,10 @@
-"""Names -> addresses, and addresses -> sockets, of which none may be private."""
+"""Names -> addresses, and addresses -> sockets, of which none may be private or this machine's."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -14,14 +14,34 @@ from aiohttp.connector import AddrInfoType
 from bestchat_server_ext.core import pages
 from bestchat_server_ext.core.errors import NotPermitted
 
+_NOBODYS = {
+    socket.AF_INET: ("192.0.2.222", "198.51.100.222", "203.0.113.222"),
+    socket.AF_INET6: ("2001:db8::222", "2001:db8:dead::222", "2001:db8:ffff::222"),
+}
+"""Addresses for documents (RFC 5737, RFC 3849): no machine has them all."""
+
 
 class CheckedResolver(AbstractResolver):
-    """Resolves names, and refuses those of which any address is not public."""
+    """Resolves names, and refuses those of which any address is not public.
 
-    def __init__(self, threads: ThreadPoolExecutor, *, excepted: bool) -> None:
-        """Resolve in those threads; refuse nothing, if the site has made an exception."""
+    Nor may one be this machine's own, however public it is: what is behind a firewall would be
+    reached from within.
+    """
+
+    def __init__(
+        self,
+        threads: ThreadPoolExecutor,
+        *,
+        excepted: bool,
+        can_bind: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Resolve in those threads; refuse nothing, if the site has made an exception.
+
+        `can_bind` tells whether this machine could listen on an address.
+        """
         self._threads = threads
         self._excepted = excepted
+        self._can_bind = can_bind or _can_bind
 
     async def check(self, host: str, *, last: bool) -> None:
         """Refuse a host that is written in numbers, which nobody resolves.
@@ -83,10 +103,34 @@ class CheckedResolver(AbstractResolver):
         """Let go of nothing."""
 
     def _require(self, host: str, addresses: Iterable[str]) -> None:
-        if self._excepted or all(map(pages.is_public, addresses)):
+        if self._excepted or all(map(self._is_elsewhere, addresses)):
             return
         raise NotPermitted(
             f"{host[:100]} is on this machine or in a private network: nothing is fetched there.",
             hint="Download the page and attach the file, or have the host added to the option "
             "`private_page_hosts`.",
         )
+
+    def _is_elsewhere(self, address: str) -> bool:
+        """Whether an address is public, and not one of this machine."""
+        if not pages.is_public(address):
+            return False
+        return not self._can_bind(address) or all(map(self._can_bind, _NOBODYS[_family(address)]))
+
+
+def _can_bind(address: str) -> bool:
+    """Whether this machine could listen on an address: on its own, and on some machines on all.
+
+    The latter is for those that take over others' addresses (`net.ipv4.ip_nonlocal_bind`).
+    """
+    with socket.socket(_family(address), socket.SOCK_STREAM) as trial:
+        try:
+            # Only addresses within one network have a scope, and none of those is public.
+            trial.bind((address.partition("%")[0], 0))
+        except OSError:
+            return False
+    return True
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
