@@ -39,7 +39,7 @@ from bestchat_server_ext.api.catalog import BY_NAME
 from bestchat_server_ext.bootstrap import Application
 from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.environment import OUR_OWN, WITHHELD
-from bestchat_server_ext.core.errors import ChatError, Disabled, NotAllowed
+from bestchat_server_ext.core.errors import ChatError, Disabled, NotAllowed, NotPermitted
 from bestchat_server_ext.core.ids import LOCAL_OWNER, OwnerId
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.web.activity import Activity
@@ -147,10 +147,21 @@ def owner_of(handler: Any) -> OwnerId:  # noqa: ANN401  any JupyterHandler
 
     Token authentication makes up a new user for each request without a cookie, so only a
     provider that gives names is believed.
+
+    Raises:
+        NotPermitted: somebody is called like the one there is without names, whose conversations
+            and keys may be there still.
     """
     if _nameless(handler.identity_provider):
         return LOCAL_OWNER
-    return OwnerId(handler.current_user.username)
+    owner = OwnerId(handler.current_user.username)
+    if owner == LOCAL_OWNER:
+        raise NotPermitted(
+            f"Nobody who is called `{LOCAL_OWNER}` can use BestChat: it stands for everybody on "
+            "servers where users have no names.",
+            hint="Ask the administrator to give you another user name.",
+        )
+    return owner
 
 
 def _nameless(provider: IdentityProvider) -> bool:
@@ -454,15 +465,19 @@ async def _current_owner(provider: IdentityProvider) -> OwnerId | None:
     Nobody's, where people have names and a kernel is started ahead of time: it may be handed to
     anybody. Whatever a request has left running is no part of it any more.
 
-    Nor is it anybody's whom the authorizer does not let do all with BestChat: a kernel is no way
-    around it.
+    Nor is it anybody's whom the authorizer does not let do all with BestChat, or whose name is
+    refused: a kernel is no way around that.
     """
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     if handler is None or handler._finished:  # noqa: SLF001  it has no public name
         return LOCAL_OWNER if _nameless(provider) else None
     if handler.current_user is None or not await _may_use(handler):
         return None
-    return owner_of(handler)
+    try:
+        return owner_of(handler)
+    except NotPermitted as error:
+        _log.warning("BestChat: a kernel gets no token: %s", error)
+        return None
 
 
 async def _may_use(handler: Any) -> bool:  # noqa: ANN401  any JupyterHandler

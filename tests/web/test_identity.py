@@ -21,6 +21,7 @@ from yarl import URL
 
 from bestchat_server_ext.api import conversations
 from bestchat_server_ext.client.inprocess import InProcessClient
+from bestchat_server_ext.core.errors import NotPermitted
 from bestchat_server_ext.core.ids import LOCAL_OWNER
 from bestchat_server_ext.web.extension import _current_owner, owner_of
 
@@ -135,6 +136,13 @@ async def test_who_gives_names_is_believed(asked: IdentityProvider) -> None:
     assert (owner_of(handler), await _current_owner(asked)) == ("ada", None)
 
 
+@pytest.mark.parametrize("asked", [Asking(), OneName()], ids=lambda asked: type(asked).__name__)
+async def test_nobody_is_named_like_who_has_no_name(asked: IdentityProvider) -> None:
+    handler = SimpleNamespace(identity_provider=asked, current_user=User(LOCAL_OWNER))
+    with pytest.raises(NotPermitted, match="Nobody who is called `local` can use BestChat"):
+        owner_of(handler)
+
+
 SITES_OWN = """
 from jupyter_server.auth.identity import PasswordIdentityProvider
 
@@ -234,6 +242,7 @@ def _load_jupyter_server_extension(app):
 
 ADA = {"Authorization": "name ada"}
 GRACE = {"Authorization": "name grace"}
+LOCAL = {"Authorization": f"name {LOCAL_OWNER}"}
 
 
 @pytest.fixture(scope="module")
@@ -305,3 +314,28 @@ class TestWherePeopleHaveNames:
         assert (await site.ask("GET", "spares/leave", None, ADA)).status == 200
         environ = await self.spare(site, mice, "take", GRACE)
         assert not {"BESTCHAT_TOKEN", "BESTCHAT_URL"} & set(environ)
+
+    async def test_nobody_gets_in_who_is_called_like_the_nameless(
+        self, site: Any, mice: Any
+    ) -> None:
+        """What was there before people had names belongs to `local`."""
+        create = {"name": "mine", "scopes": ["turns"], "expires_in": 60}
+        for name, request in (
+            ("conversations.list", {}),
+            ("conversations.create", {}),
+            ("system.whoami", {}),
+            ("tokens.create", create),
+        ):
+            answer = await site.call(name, request, LOCAL)
+            assert (answer.status, answer.error["code"]) == (403, "not_permitted"), name
+            assert answer.error["hint"] == "Ask the administrator to give you another user name."
+        nowhere = "api/files/01890a5d-ac96-774b-bcce-b302099a8057"
+        for method in ("GET", "PUT"):
+            answer = await site.ask(method, f"bestchat/{nowhere}", None, LOCAL)
+            assert (answer.status, answer.error["code"]) == (403, "not_permitted"), method
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await site.connect(LOCAL)
+        assert refused.value.status == 403
+        kernel_id, environ = await kernel_of(site, mice, LOCAL)
+        assert not {"BESTCHAT_TOKEN", "BESTCHAT_URL"} & set(environ)
+        await site.ask("DELETE", f"api/kernels/{kernel_id}")
