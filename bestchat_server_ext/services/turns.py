@@ -453,7 +453,8 @@ class TurnService:
             with run.watch.running():
                 await run.run(first)
             if run.finished:
-                self._name(run.conversation_id)
+                if not self._closing:  # `close` has stopped those under way, and knows of no others
+                    self._name(run.conversation_id)
                 await self._look_after_queue(run.conversation_id, run.seq)
         except ChatError as error:
             _log.warning("BestChat: turn %s broke off: %s", turn_id, error.info.code)

@@ -184,6 +184,29 @@ class TestTitles:
         await asyncio.gather(*house.turns._naming)
         assert (await talk.state()).conversation.title == "Where to?"
 
+    async def test_a_turn_that_finishes_while_everything_closes_asks_for_none(
+        self, build: Build, begin: Begin, script: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        house = await build(title_model=script("titles3", (Say("Too late"),)))
+        talk = await begin(InProcessClient(house.application))
+        append, storing, go_on = house.stream.append, asyncio.Event(), asyncio.Event()
+
+        async def append_late(here: Any, events: Any, **more: Any) -> Any:
+            if any(isinstance(event, ev.TurnFinished) for event in events):
+                storing.set()
+                await go_on.wait()
+            return await append(here, events, **more)
+
+        monkeypatch.setattr(house.stream, "append", append_late)
+        await talk.ask(script("answer4", (Echo(),)), "Where to?")
+        await storing.wait()
+        closing = asyncio.create_task(house.turns.close())
+        await asyncio.sleep(0)  # it has begun
+        go_on.set()
+        await closing
+        assert (await talk.state()).turns.popitem()[1].state == "finished"
+        assert not house.turns._naming
+
     async def test_nobodys_own_title_is_replaced(
         self, build: Build, begin: Begin, script: Write
     ) -> None:
