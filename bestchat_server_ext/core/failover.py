@@ -21,6 +21,7 @@ from bestchat_server_ext.core.errors import (
     ContextOverflow,
     ErrorInfo,
     ModelNotFound,
+    PicturesRefused,
     ProviderAuth,
     ProviderUnavailable,
     QuotaExceeded,
@@ -56,6 +57,9 @@ _AGAIN = frozenset({ProviderUnavailable.code, RateLimited.code})
 
 _COOLING = frozenset({RateLimited.code, ProviderAuth.code, ModelNotFound.code})
 """Failures that the next request would meet as well."""
+
+_OF_WHAT_WAS_ASKED = frozenset({ContextOverflow.code, ContentRefused.code, PicturesRefused.code})
+"""Failures that another request to the same model would not meet."""
 
 Cause = Literal["outage", "overflow", "refused"]
 
@@ -153,6 +157,11 @@ def decide(
     left = [model for model in others if model not in tried]
     ready = [model for model in left if model not in cooling]
     return FallBack((ready or left)[0]) if left else GiveUp()
+
+
+def blames_model(error: ErrorInfo) -> bool:
+    """Whether a failure says something of the model, and not of what it was asked."""
+    return error.kind == "upstream" and error.code not in _OF_WHAT_WAS_ASKED
 
 
 def cooldown_of(error: ErrorInfo) -> float:

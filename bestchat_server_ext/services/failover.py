@@ -242,10 +242,9 @@ class FailoverService:
 
     async def _remember(self, owner: OwnerId, ref: ModelRef, error: ErrorInfo | None) -> None:
         """Keep how a request ended, and leave a model alone that keeps failing."""
-        # A conversation that is too long, or a prompt that is refused, says nothing of the model.
-        failed = (
-            error is not None and error.kind == "upstream" and failover.cause_of(error) == "outage"
-        )
+        # A conversation that is too long, or a prompt or picture that is refused, says nothing of
+        # the model.
+        failed = error is not None and failover.blames_model(error)
         key = f"attempts/{layout(failover.Record)}:{owner}:{ref}"
         kept = await cached(self._cache, key, _VERSION, failover.Record)
         if not failed and kept is None:

@@ -18,6 +18,7 @@ from bestchat_server_ext.core.errors import (
     ChatError,
     ContentRefused,
     ContextOverflow,
+    PicturesRefused,
     ProviderAuth,
     ProviderError,
     ProviderUnavailable,
@@ -220,6 +221,21 @@ async def test_the_next_turn_leaves_a_failing_model_alone_for_a_while(
     assert (await talk.answers())[-1] == "Back."
 
 
+async def test_a_model_that_refuses_pictures_is_still_asked_for_words(
+    build: Build, begin: Begin
+) -> None:
+    blind = PicturesRefused("This model cannot look at pictures.")
+    one = Puppet(*[[blind]] * 5, [TextChunk("Words."), DONE])
+    two = Puppet(*[[TextChunk("A swallow."), DONE]] * 5)
+    others = [ProviderEntry("one", one), ProviderEntry("two", two)]
+    house = await build(others=others, fallbacks=to("two/y"))
+    talk = await begin(InProcessClient(house.application))
+    for count in range(1, 7):
+        await talk.ask("one/x", f"Question {count}.")
+        await talk.until(ev.TurnFinished, count=count)
+    assert (await talk.answers())[-2:] == ["A swallow.", "Words."]
+
+
 async def test_the_chosen_models_failure_is_told_and_those_of_stand_ins_named(stage: Any) -> None:
     lists = Fallbacks(overflow=("two/y",))
     one, two = Puppet([ContextOverflow("Too long.")]), Puppet([ProviderAuth("Wrong key of two.")])
@@ -270,6 +286,24 @@ async def test_the_seam_is_the_same_however_a_continuation_arrives(
     one = Puppet([TextChunk("Once upon\n\n"), DOWN], rest, prefill=True)
     message, _ = await answered(await stage(one=one))
     assert message.text == "Once upon\n\na time"
+
+
+async def test_half_a_surrogate_pair_keeps_no_lease_from_being_renewed(
+    build: Build, begin: Begin
+) -> None:
+    rest = asyncio.Event()
+    one = Puppet([TextChunk("a\ud83d"), rest, TextChunk("b"), DONE])
+    house = await build(others=[ProviderEntry("one", one)])
+    talk = await begin(InProcessClient(house.application))
+    ticket = await talk.ask("one/x")
+    await talk.until_text("a\ufffd")
+    await house.turns._renew()
+    kept = await house.turns._wheel.storage.partial(ticket.turn_id)
+    assert kept is not None
+    assert kept.parts[0].text == "a\ufffd"
+    rest.set()
+    await talk.until(ev.TurnFinished)
+    assert await talk.answers() == ["a\ufffdb"]
 
 
 async def test_an_answer_without_end_is_ended(stage: Any) -> None:

@@ -20,6 +20,7 @@ from bestchat_server_ext.core.failover import (
     Heard,
     Record,
     Retry,
+    blames_model,
     cause_of,
     cooldown_of,
     decide,
@@ -132,6 +133,18 @@ def test_cooldown() -> None:
     assert cooldown_of(errors.ProviderAuth("key").info) == COOLDOWN
     assert cooldown_of(errors.ContentRefused("no").info) == 0.0
     assert cooldown_of(DOWN) == 0.0
+
+
+def test_what_was_asked_is_not_held_against_the_model() -> None:
+    assert blames_model(DOWN)
+    assert blames_model(errors.ProviderAuth("key").info)
+    for error in (
+        errors.ContextOverflow("long"),
+        errors.ContentRefused("no"),
+        errors.PicturesRefused("blind"),
+        errors.Unavailable("storage"),
+    ):
+        assert not blames_model(error.info)
 
 
 def test_a_model_that_mostly_fails_is_noticed_after_five_requests() -> None:
