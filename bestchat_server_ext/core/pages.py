@@ -23,7 +23,7 @@ MOST_TEXT = 50_000
 MOST_BYTES = 2_000_000
 """Bytes of a page that are read at all."""
 LONGEST_ADDRESS = 2_000
-"""Characters of an address."""
+"""Characters of an address that somebody writes."""
 
 _AROUND_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 """Networks of IPv6 whose last four bytes are an address of IPv4."""
@@ -72,7 +72,24 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def require_address(address: str) -> None:
-    """Refuse what is no address of a page.
+    """Refuse what somebody wrote and is no address of a page.
+
+    Raises:
+        InvalidRequest: it is none, it is too long, or it holds a name and a password.
+    """
+    # As it was written: in the form that is asked for, a letter may take nine characters.
+    if len(address) > LONGEST_ADDRESS:
+        raise InvalidRequest(
+            f"An address of {len(address):,} characters is too long.",
+            hint=f"It may have {LONGEST_ADDRESS:,}: leave out what follows the question mark, or "
+            "download the page, and attach the file.",
+            field="url",
+        )
+    require_form(address)
+
+
+def require_form(address: str) -> None:
+    """Likewise, however long it is; also of what a page redirects to.
 
     Raises:
         InvalidRequest: it is none, or it holds a name and a password.
@@ -83,7 +100,7 @@ def require_address(address: str) -> None:
     except ValueError:  # a port that is no number, a bracket that is not closed
         named = False
         parts = urlsplit("")
-    if not named or len(address) > LONGEST_ADDRESS or not address.isprintable():
+    if not named or not address.isprintable():
         raise InvalidRequest(
             f"{address[:100]!r} is no address of a page.",
             hint="It begins with https:// or http:// and a host.",

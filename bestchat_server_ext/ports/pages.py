@@ -16,6 +16,7 @@ class PageSource(Protocol):
         Raises:
             InvalidRequest: it is no address of a page.
             NotPermitted: it leads to something that not everybody could reach.
-            PageUnreadable: nothing that can be read comes from there, or not in time.
+            PageUnreadable: nothing that can be read comes from there, or not in time; or it
+                redirects to what is no page.
         """
         ...

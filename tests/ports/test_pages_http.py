@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import socket
 import ssl
+import sys
 import threading
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from urllib.parse import urljoin, urlsplit
 
@@ -14,6 +16,7 @@ import pytest
 import trustme
 
 from bestchat_server_ext.adapters.pages_http import HttpPages
+from bestchat_server_ext.adapters.pages_http.threads import UnawaitedThreads
 from bestchat_server_ext.core import pages
 from bestchat_server_ext.core.errors import InvalidRequest, NotPermitted, PageUnreadable
 from bestchat_server_ext.testing.http_host import Call, Host
@@ -114,14 +117,28 @@ async def test_this_machine_is_private_without_an_exception(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["file:///etc/passwd", "ftp://example.org/", "gopher://a.example/"]
+    "where",
+    [
+        *("file:///etc/passwd", "ftp://example.org/", "gopher://a.example/", "http://[::1"),
+        *("http://①②⑦.1/", "https://me:secret@example.org/"),
+    ],
 )
 async def test_a_redirect_to_something_else_is_not_followed(
     host: Host, source: HttpPages, where: str
 ) -> None:
     host.behave = redirects(where)
-    with pytest.raises(InvalidRequest, match="is no address of a page"):
+    with pytest.raises(PageUnreadable, match="It redirects to what is no page") as raised:
         await source.fetch(host.url)
+    assert raised.value.info.hint
+    assert raised.value.info.field == ""
+
+
+async def test_an_address_is_as_long_as_it_was_typed(host: Host, source: HttpPages) -> None:
+    host.behave = redirects("/" + "b" * pages.LONGEST_ADDRESS)
+    await source.fetch(f"{host.url}/{'鳥' * 300}")
+    assert host.calls[0].path == "/" + "%E9%B3%A5" * 300
+    with pytest.raises(InvalidRequest, match="is too long"):
+        await source.fetch(f"{host.url}/{'a' * pages.LONGEST_ADDRESS}")
 
 
 async def test_of_a_large_page_the_beginning_is_read(host: Host, source: HttpPages) -> None:
@@ -191,6 +208,52 @@ async def test_names_that_nobody_answers_for_hold_up_pages_only(
             await asyncio.to_thread(int)
     finally:
         answered.set()
+
+
+async def test_nor_do_they_hold_up_the_end_of_the_process() -> None:
+    program = """if True:
+        import asyncio, socket, threading
+        from bestchat_server_ext.adapters.pages_http import HttpPages
+
+        socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+        try:
+            asyncio.run(HttpPages(seconds=0.2).fetch("http://silent.invalid/"))
+        except Exception as error:
+            print(error)
+    """
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE)
+    try:
+        async with asyncio.timeout(20):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert b"did not send the page" in said
+    assert process.returncode == 0
+
+
+def test_threads_for_names_are_few_and_end() -> None:
+    threads = UnawaitedThreads(2, "few")
+    go_on, seen = threading.Event(), set[int]()
+
+    def work(number: int) -> int:
+        seen.add(threading.get_ident())
+        go_on.wait()
+        return 6 // number
+
+    waiting = [threads.submit(work, number) for number in (3, 2, 1, 0, 1)]
+    assert waiting[-1].cancel()
+    ours = [thread for thread in threading.enumerate() if thread.name == "few"]
+    go_on.set()
+    assert [future.result(5) for future in waiting[:3]] == [2, 3, 6]
+    with pytest.raises(ZeroDivisionError):
+        waiting[3].result(5)
+    for thread in ours:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert len(seen) <= len(ours) == 2
+    assert threads.submit(work, 6).result(5) == 1
 
 
 async def _given_up(source: HttpPages, address: str) -> None:

@@ -2,6 +2,7 @@
 
     source     an address -> what is there, redirects and limits included
     resolver   names -> addresses that everybody could reach; loads aiohttp
+    threads    where names are looked up: nothing waits for them in the end
 
 Every name is resolved here, all its addresses are checked, and the connection goes to one of those
 that were checked: a name that means something else a moment later gains nothing. A redirect is an

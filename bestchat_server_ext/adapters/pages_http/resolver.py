@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -30,7 +30,7 @@ class CheckedResolver(AbstractResolver):
 
     def __init__(
         self,
-        threads: ThreadPoolExecutor,
+        threads: Executor,
         *,
         excepted: bool,
         can_bind: Callable[[str], bool] | None = None,

@@ -7,12 +7,12 @@ import importlib
 import ssl
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
+from bestchat_server_ext.adapters.pages_http.threads import UnawaitedThreads
 from bestchat_server_ext.core import pages
-from bestchat_server_ext.core.errors import NotPermitted, PageUnreadable
+from bestchat_server_ext.core.errors import InvalidRequest, NotPermitted, PageUnreadable
 from bestchat_server_ext.core.pages import Fetched
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class HttpPages:
         self._excepted = excepted
         self._seconds = seconds
         self._believed: ssl.SSLContext | None = None
-        self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE, thread_name_prefix="bestchat-names")
+        self._threads = UnawaitedThreads(_NAMES_AT_ONCE, "bestchat-names")
 
     async def fetch(self, address: str) -> Fetched:
         """What is at an address; see the port."""
@@ -91,17 +91,13 @@ class HttpPages:
             raise _failed(address, error) from error
 
     async def _follow(self, address: str) -> Fetched:
-        from yarl import URL
-
+        pages.require_address(address)
+        url = _asked(address)
         for _ in range(MOST_REDIRECTS + 1):
-            pages.require_address(address)
-            # What is checked is what is asked for: "①②⑦。0.0.1" is 127.0.0.1 here.
-            url = URL(address)
-            pages.require_address(str(url))
             found = await self._get(url)
             if isinstance(found, Fetched):
                 return found
-            address = urljoin(str(url), found).partition("#")[0]
+            url = _redirected(url, found)
         raise PageUnreadable("It redirects again and again.")
 
     async def _get(self, url: URL) -> Fetched | str:
@@ -131,6 +127,34 @@ class HttpPages:
             session.get(url, allow_redirects=False, proxy=proxy) as response,
         ):
             return await _taken(response)
+
+
+def _asked(address: str) -> URL:
+    """An address as it is asked for.
+
+    Raises:
+        InvalidRequest: it is none of a page.
+        ValueError: it has a name that no address can have.
+    """
+    from yarl import URL
+
+    pages.require_form(address)
+    # What is checked is what is asked for: "①②⑦。0.0.1" is 127.0.0.1 here.
+    url = URL(address)
+    pages.require_form(str(url))
+    return url
+
+
+def _redirected(url: URL, where: str) -> URL:
+    """Where a page redirects to."""
+    try:
+        return _asked(urljoin(str(url), where).partition("#")[0])
+    except (InvalidRequest, ValueError):
+        # Nobody here wrote that address, so that nobody can write it better.
+        raise PageUnreadable(
+            "It redirects to what is no page.",
+            hint="Open it in a browser, and attach what you see as a file.",
+        ) from None
 
 
 async def _taken(response: aiohttp.ClientResponse) -> Fetched | str:
