@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
 import os
+import time
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from bestchat_server_ext.adapters.file_texts import ChildTextReader
+from bestchat_server_ext.adapters.file_texts import ChildTextReader, kinds
 from bestchat_server_ext.core import file_types
 from bestchat_server_ext.core.errors import Unavailable
 from bestchat_server_ext.core.files import FileText
@@ -77,6 +79,24 @@ async def test_a_table_gives_its_shape_and_its_first_rows() -> None:
 async def test_old_tables_are_read_too(encoding: str) -> None:
     found = await said(file_types.CSV, "Größe,Preis\nklein,5 €\n".encode(encoding))
     assert found.text == "Größe,Preis\nklein,5 €\n"
+
+
+@pytest.mark.parametrize("unit", [b',"', b'\n,"', b'","'])
+def test_no_table_takes_its_time(unit: bytes) -> None:
+    """Whoever finds out what stands between columns looks at its beginning only."""
+    begun = time.process_time()
+    kinds.read(file_types.CSV, io.BytesIO(unit * (32_768 // len(unit))), LIMIT)
+    assert time.process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+async def test_the_delimiter_of_a_wide_table_is_found(delimiter: str) -> None:
+    header = [f"column {number}" for number in range(1_000)]
+    row = ["a, b; c"] * 1_000
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter).writerows([header, row])
+    found = await said(file_types.CSV, written.getvalue().encode())
+    assert found.note == "a table of 1 rows below its header and 1,000 columns"
 
 
 async def test_text_is_cut_at_the_limit() -> None:

@@ -22,6 +22,8 @@ MOST_ROWS = 200
 LARGEST_GROUP = 256 * 1024**2
 """Bytes of a Parquet file's group of rows, unpacked: of a larger one, no row is shown."""
 _SAMPLE = 16_384
+_LONGEST_CLUE = 2_000
+"""Characters by which a table's delimiter is found: some texts take time by their square."""
 _LONGEST_OUTPUT = 2_000
 """Characters of one output of a notebook."""
 
@@ -115,7 +117,7 @@ def _plain(file: BinaryIO, limit: int) -> FileText:
 
 def _table(file: BinaryIO, limit: int) -> FileText:
     text = _text(file)
-    sample = text.read(_SAMPLE)
+    sample = text.read(_LONGEST_CLUE)
     text.seek(0)
     dialect = _dialect(sample)
     rows = csv.reader(text, dialect)
