@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeGuard
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -21,7 +22,7 @@ from bestchat_server_ext.core.conversation import Conversation, require_undelete
 from bestchat_server_ext.core.copying import copied_file
 from bestchat_server_ext.core.errors import ChatError, Conflict, InvalidRequest, TooLarge
 from bestchat_server_ext.core.files import FileText, FileUpload
-from bestchat_server_ext.core.ids import ConversationId, FileId, is_new_id
+from bestchat_server_ext.core.ids import ConversationId, FileId, OwnerId, is_new_id
 from bestchat_server_ext.core.messages import (
     PICTURES,
     FilePart,
@@ -48,7 +49,8 @@ PATIENCE_SECONDS = 20.0
 """How long a turn waits for what its files say: others' files may be read before them."""
 REMOVED_AT_ONCE = 100
 """Files whose bytes are removed in one go."""
-
+_QUICK = frozenset({file_types.PLAIN, file_types.JSON})
+"""Types of which nothing is taken apart: reading one keeps nobody's files waiting."""
 
 _UNREAD = FileText(note="it has not been read yet; it will have been a little later")
 
@@ -134,6 +136,8 @@ class FileService:
         self._clock = clock
         self._limits = limits
         self._reading: dict[FileId, asyncio.Task[FileText]] = {}
+        self._owners: dict[FileId, tuple[OwnerId, datetime]] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._coming: set[FileId] = set()
 
     async def close(self) -> None:
@@ -179,7 +183,9 @@ class FileService:
             known = (await self._uploads.find([upload.id])).get(upload.id)
             if known is None or _announced(known) != _announced(upload):
                 raise
-            return known
+            upload = known
+        if upload.state != "stored":
+            self._owners[upload.id] = conversation.owner, self._clock.now()
         return upload
 
     async def get(self, file_id: FileId) -> FileUpload:
@@ -205,6 +211,8 @@ class FileService:
             Conflict: a message has it.
         """
         await self._uploads.let_go(file_id)
+        if file_id not in self._reading:
+            self._owners.pop(file_id, None)
         await self.sweep()
 
     async def receive(self, file_id: FileId, size: int | None) -> Receiving:
@@ -303,6 +311,8 @@ class FileService:
                 await self._store.copy(upload.id, copy_id)
                 if text is not None:
                     await self._uploads.set_text(copy_id, text)
+                else:
+                    self._owners[copy_id] = into.owner, self._clock.now()
             except ChatError as error:
                 _log.warning("BestChat: %s was not copied: %s", upload.id, error.info.code)
 
@@ -380,8 +390,12 @@ class FileService:
         if task is None:
             task = asyncio.create_task(self._read_text(upload), name=f"bestchat-file-{upload.id}")
             self._reading[upload.id] = task
-            task.add_done_callback(lambda _: self._reading.pop(upload.id, None))
+            task.add_done_callback(lambda _: self._forget(upload.id))
         return task
+
+    def _forget(self, file_id: FileId) -> None:
+        self._reading.pop(file_id, None)
+        self._owners.pop(file_id, None)
 
     async def _read_text(self, upload: FileUpload) -> FileText:
         """Find out what a file says, and keep that; a failure is a note."""
@@ -389,9 +403,7 @@ class FileService:
             text = FileText(note=f"{upload.media_type}, {upload.size:,} bytes")
         else:
             try:
-                text = await self._texts.read(
-                    upload.media_type, self._store.read(upload.id), files.MOST_TEXT
-                )
+                text = await self._what_it_says(upload)
             except ChatError as error:
                 text = FileText(note=error.info.text)
             except Exception as error:  # noqa: BLE001  one file must not keep a turn from going on
@@ -402,6 +414,21 @@ class FileService:
         except ChatError as error:  # it is read again when it is wanted again
             _log.warning("BestChat: the text of %s is not kept: %s", upload.id, error.info.code)
         return text
+
+    async def _what_it_says(self, upload: FileUpload) -> FileText:
+        """Read a file; an owner's files one after the other, so that others get theirs read, too.
+
+        Whose it is, only the process knows to which it was announced. In another one, the files of
+        a conversation are read one after the other.
+        """
+        mine = asyncio.Lock()
+        if upload.media_type not in _QUICK:
+            owner, _ = self._owners.get(upload.id, (upload.conversation_id, None))
+            mine = self._locks.setdefault(owner, mine)
+        async with mine:
+            return await self._texts.read(
+                upload.media_type, self._store.read(upload.id), files.MOST_TEXT
+            )
 
     # Housekeeping.
 
@@ -426,6 +453,9 @@ class FileService:
         for file_id in await self._uploads.expect_stalled(now - STALLED, but=self._coming):
             await self._store.delete(file_id)
         await self._uploads.let_go_unsent(now - UNSENT)
+        for file_id, (_, announced) in list(self._owners.items()):
+            if announced < now - UNSENT and file_id not in self._reading:
+                del self._owners[file_id]
         await self.sweep()
 
 

@@ -14,9 +14,10 @@ from bestchat_server_ext.adapters.provider_scripted import ScriptedProvider
 from bestchat_server_ext.api import conversations, files
 from bestchat_server_ext.client.inprocess import LOCAL_CALLER, InProcessClient
 from bestchat_server_ext.core import events as ev
+from bestchat_server_ext.core.access import Caller
 from bestchat_server_ext.core.errors import Conflict
-from bestchat_server_ext.core.files import FileUpload
-from bestchat_server_ext.core.ids import ConversationId, FileId
+from bestchat_server_ext.core.files import FileText, FileUpload
+from bestchat_server_ext.core.ids import ConversationId, FileId, OwnerId
 from bestchat_server_ext.core.messages import FilePart, ImagePart, TextPart
 from bestchat_server_ext.core.models import ModelFacts
 from bestchat_server_ext.core.request import ModelRequest
@@ -56,11 +57,13 @@ class Listening(ScriptedProvider):
             yield chunks
 
 
-async def attach(house: Any, here: ConversationId, content: bytes, name: str) -> FileUpload:
-    client = InProcessClient(house.application)
+async def attach(
+    house: Any, here: ConversationId, content: bytes, name: str, caller: Caller = LOCAL_CALLER
+) -> FileUpload:
+    client = InProcessClient(house.application, caller)
     request = files.CreateFile(conversation_id=here, name=name, size=len(content))
     upload = await client.call(files.create, request)
-    receiving = await house.application.dispatcher.receive(LOCAL_CALLER, upload.id, None)
+    receiving = await house.application.dispatcher.receive(caller, upload.id, None)
     await receiving.write(content)
     stored: FileUpload = await receiving.finish()
     return stored
@@ -165,6 +168,92 @@ async def test_a_file_waits_with_its_message(build: Build, begin: Begin, script:
     question = next(it for it in state.messages.values() if it.text == "Second.")
     assert question.parts[1:] == (FilePart(upload.id, "sales.csv", "text/csv", len(TABLE)),)
     assert "2026-10,135" in (await talk.answers())[-1]
+
+
+class Slow:
+    """Reads until it is told to come to an end."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.changed, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def read(self, _: str, pieces: AsyncIterator[bytes], __: int) -> FileText:
+        text = b"".join([piece async for piece in pieces]).decode()
+        self.begun.append(text)
+        self.changed.set()
+        await self.go_on.wait()
+        return FileText(text)
+
+    async def until(self, text: str) -> None:
+        async with asyncio.timeout(10):
+            while text not in self.begun:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def test_an_owners_files_are_read_one_after_the_other(build: Build, begin: Begin) -> None:
+    """Also those of other conversations; nobody else waits for them, and no plain text."""
+    house, slow = await build(), Slow()
+    service = house.application._services.files
+    service._texts = slow
+    ada = Caller(OwnerId("ada"), "user")
+    here = await begin(InProcessClient(house.application))
+    there = await begin(InProcessClient(house.application))
+    adas = await begin(InProcessClient(house.application, ada))
+    await attach(house, here.id, b"a,1\n", "1.csv")
+    await attach(house, here.id, b"a,2\n", "2.csv")
+    await attach(house, there.id, b"a,3\n", "3.csv")
+    await slow.until("a,1\n")
+    await attach(house, adas.id, b"ada,1\n", "1.csv", ada)
+    await slow.until("ada,1\n")
+    await attach(house, there.id, b"Hello.", "hello.txt")
+    await slow.until("Hello.")
+    assert slow.begun == ["a,1\n", "ada,1\n", "Hello."]
+    reading = list(service._reading.values())
+    slow.go_on.set()
+    await asyncio.wait(reading)
+    assert slow.begun[3:] == ["a,2\n", "a,3\n"]
+    assert (dict(service._locks), service._owners, service._reading) == ({}, {}, {})
+
+
+async def test_so_are_those_of_a_conversation_in_another_process(
+    build: Build, begin: Begin, script: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows there whose they are."""
+    monkeypatch.setattr(file_service, "PATIENCE_SECONDS", 0.05)
+    script("echo", (Echo(),))
+    house, slow = await build(), Slow()
+    house.application._services.files._texts = slow
+    talk = await begin(InProcessClient(house.application))
+    names = ("1.csv", "2.csv")
+    uploads = [await attach(house, talk.id, TABLE + name.encode(), name) for name in names]
+    await house.application.close()
+    other, slow = await build(origin=1), Slow()
+    other.application._services.files._texts = slow
+    again = talk.seen_by(InProcessClient(other.application))
+    await again.ask("scripted/echo", files=tuple(upload.id for upload in uploads))
+    await again.until(ev.TurnFinished)
+    assert len(slow.begun) == 1
+    reading = list(other.application._services.files._reading.values())
+    slow.go_on.set()
+    await asyncio.wait(reading)
+    assert len(slow.begun) == 2
+
+
+async def test_of_what_never_comes_nothing_is_kept_in_mind(build: Build, begin: Begin) -> None:
+    clock = ManualClock()
+    house = await build(clock=clock)
+    client = InProcessClient(house.application)
+    talk = await begin(client)
+    service = house.application._services.files
+    request = files.CreateFile(conversation_id=talk.id, name="a.csv", size=10)
+    let_go = await client.call(files.create, request)
+    never = await client.call(files.create, request)
+    await client.call(files.delete, files.DeleteFile(let_go.id))
+    assert set(service._owners) == {never.id}
+    clock.advance(UNSENT.total_seconds() + 1)
+    await service.tidy()
+    assert service._owners == {}
 
 
 async def test_what_nobody_has_read_is_read_when_it_is_wanted(
