@@ -33,7 +33,7 @@ export default tseslint.config(
   },
   {
     files: ["src/conversation/**/*.ts"],
-    ignores: ["src/conversation/{catalog,manager,model,uploads}.ts"], // these have signals
+    ignores: ["src/conversation/{catalog,drafts,manager,model,uploads}.ts"], // these have signals
     rules: {
       "no-restricted-imports": ["error", { patterns: [{ regex: "^(@jupyterlab|react|@lumino)" }] }],
     },

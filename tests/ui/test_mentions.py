@@ -217,11 +217,21 @@ PAGE = "<title>Rivers</title><p>The Rhine is 1,230 km long."
 
 
 @pytest.fixture
-def page_url() -> Iterator[str]:
+def gate() -> Iterator[threading.Event]:
+    """What the page waits for; it is open, until a test closes it."""
+    opened = threading.Event()
+    opened.set()
+    yield opened
+    opened.set()
+
+
+@pytest.fixture
+def page_url(gate: threading.Event) -> Iterator[str]:
     """A page of a server on this machine, which the tests' Jupyter Server may fetch."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            gate.wait(60)
             self.send_response(200 if self.path == "/rivers" else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
@@ -251,6 +261,42 @@ def test_a_page_goes_along(panel: Any, page_url: str, tmp_path: Path) -> None:
     panel.composer.press("Enter")
     expect(panel.ends()).to_contain_text("The Rhine is 1,230 km long.")
     expect(panel.questions.last).to_contain_text("How long?")
+
+
+def test_what_takes_its_time_is_sent_where_it_was_written(
+    panel: Any, page_url: str, gate: threading.Event
+) -> None:
+    panel.ask("Here?")
+    panel.ends()
+    gate.clear()
+    panel.composer.fill(f"How long? @url:{page_url} ")
+    panel.composer.press("Enter")
+    expect(panel.root.get_by_text("Sending: How long?")).to_be_visible()
+    panel.composer.fill("Also this.")
+    panel.composer.press("Enter")
+    panel.button("New conversation").click()
+    expect(panel.questions).to_have_count(0)
+    panel.composer.fill("a draft")
+    gate.set()
+    expect(panel.root.get_by_text("Sending:")).to_have_count(0)
+    expect(panel.questions).to_have_count(0)
+    expect(panel.composer).to_have_value("a draft")
+    panel.composer.fill("")
+    panel.button("Conversations").click()
+    panel.root.get_by_role("button", name="Here?").click()
+    expect(panel.questions).to_have_text(["Here?", re.compile("How long?"), "Also this."])
+    expect(panel.answers).to_have_count(3)
+    expect(panel.answers.nth(1)).to_contain_text("The Rhine is 1,230 km long.")
+
+
+def test_what_is_looked_at_beforehand_is_what_goes(beside: Any, page_url: str) -> None:
+    beside.composer.fill(f"What is @sales beside @url:{page_url}/none ? ")
+    expect(mentioned(beside)).to_have_text([re.compile("✓ @sales"), re.compile("404")])
+    beside.root.get_by_text("What will be sent").click()
+    shown = beside.root.locator(".jp-BestChat-willBeSent .jp-BestChat-attachment")
+    expect(shown).to_have_text([re.compile("sales"), re.compile("It could not be had.")])
+    beside.composer.press_sequentially("And @fo")
+    expect(beside.root.get_by_text("@fo is looked up when it is sent.")).to_be_visible()
 
 
 def test_a_page_that_cannot_be_had_is_said_to_everybody(panel: Any, page_url: str) -> None:

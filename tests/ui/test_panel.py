@@ -67,6 +67,18 @@ def test_an_error_says_what_to_do_and_can_be_asked_again(panel: Any, lab: Any) -
     expect(panel.ends()).to_contain_text("Now it works.")
 
 
+def test_a_first_message_that_is_refused_stays_the_users(panel: Any, lab: Any) -> None:
+    panel.page.route("**/api/turns.start", lambda route: route.abort())
+    panel.ask("Who are you?")
+    expect(panel.composer).to_have_value("Who are you?")
+    panel.open(lab.page())
+    expect(panel.composer).to_have_value("Who are you?")
+    panel.page.unroute_all()
+    panel.composer.press("Enter")
+    expect(panel.ends()).to_contain_text("Who are you?")
+    expect(panel.composer).to_have_value("")
+
+
 def test_thoughts_are_folded_and_tokens_are_counted(panel: Any, lab: Any) -> None:
     panel.choose(lab.script("thinker", (Think("Hm, let me see."), Say("42"), Report(1200, 34))))
     panel.ask("What is it?")

@@ -7,10 +7,11 @@ import { asApiError, type ApiError } from "../api/errors.js";
 import { uuid7 } from "../api/ids.js";
 import { EventStream, type LineState } from "../api/stream.js";
 import type { Connection } from "../api/connection.js";
-import { moveDraft, type Memory } from "./memory.js";
+import { Drafts } from "./drafts.js";
+import type { Memory } from "./memory.js";
 import { ConversationModel } from "./model.js";
 import { NO_PREFERENCES, type ConversationSettings, type Preferences } from "./preferences.js";
-import { activeTurn, type Conversation } from "./state.js";
+import type { Conversation } from "./state.js";
 
 const CURRENT = "conversation";
 const MODEL = "model";
@@ -22,6 +23,13 @@ export type Narrowing = "all" | "starred" | "archived";
 export type Hit = Schemas["Hit"];
 export type Image = Schemas["ImagePart"];
 export type FilePart = Schemas["FilePart"];
+
+/** What is said. */
+export interface Message {
+  readonly text: string;
+  /** Ids of the files that go along. */
+  readonly files?: readonly string[];
+}
 
 export interface ManagerView {
   readonly current: ConversationModel | null;
@@ -39,12 +47,15 @@ export class ConversationManager {
   readonly client: Client;
   /** What is set for new conversations. */
   readonly preferences: Preferences;
+  readonly drafts: Drafts;
   readonly #stream: EventStream;
   readonly #memory: Memory;
   readonly #changed = new Signal<this, ManagerView>(this);
   #view: ManagerView;
   #narrowing: Narrowing = "all";
-  #sending = Promise.resolve(true);
+  #sending: Promise<unknown> = Promise.resolve();
+  /** Where something is about to be said, once for each message. */
+  #awaiting: readonly ConversationModel[] = [];
   #opening: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -55,6 +66,7 @@ export class ConversationManager {
   ) {
     this.client = client;
     this.preferences = preferences;
+    this.drafts = new Drafts(memory);
     this.#memory = memory;
     this.#stream = new EventStream(connection, {
       probe: () => client.call("system.whoami", {}),
@@ -93,7 +105,7 @@ export class ConversationManager {
     if (current?.id === id) {
       return current;
     }
-    current?.dispose();
+    this.#leave(current);
     const model = new ConversationModel(id, this.#stream);
     model.changed.connect((_, { deleted }) => {
       if (deleted && this.#view.current === model) {
@@ -107,11 +119,18 @@ export class ConversationManager {
 
   /** Show none: the next message begins a new conversation. */
   close(): void {
-    this.#view.current?.dispose();
+    this.#leave(this.#view.current);
     this.#memory.set(CURRENT, "");
     this.#show({ current: null, error: null });
     if ((this.preferences.settings.model ?? "") !== "") {
       this.chooseModel(null); // a model was set for new conversations: the choice was for the old one
+    }
+  }
+
+  /** Follow a conversation no more, unless something is about to be said in it. */
+  #leave(model: ConversationModel | null): void {
+    if (model !== null && !this.#awaiting.includes(model)) {
+      model.dispose();
     }
   }
 
@@ -163,32 +182,60 @@ export class ConversationManager {
       conversation_id: uuid7(),
       settings: this.preferences.settings,
     });
-    moveDraft(this.#memory, "", id);
+    this.drafts.begun(id);
     return this.open(id);
   }
 
   /**
-   * Say something, and have it answered; where a turn is running, after that. Says whether it was
-   * taken: what was not is still the user's, in the composer.
+   * Say something in the conversation that is open now, and have it answered by who is chosen now;
+   * where a turn is running, after that.
+   *
+   * @param prepare what is said, given the conversation; it may take its time, and nobody overtakes it.
+   * @returns whether it was taken: what was not is still the user's.
    */
-  send(text: string, files: readonly string[] = []): Promise<boolean> {
-    // One after another: the first may have to begin the conversation that the second belongs to.
-    this.#sending = this.#sending.then(() => this.#send(text, files));
-    return this.#sending;
+  send(prepare: (conversationId: string) => Message | Promise<Message>): Promise<boolean> {
+    const { current, model } = this.#view;
+    const opened = current ?? this.opened();
+    const before = this.#sending;
+    const sent = this.attempt(() =>
+      this.#staying(opened, async (conversation, follows) => {
+        await before;
+        const { text, files = [] } = await prepare(conversation.id);
+        await this.client.call("turns.start", {
+          ...this.#request(conversation.id),
+          model,
+          text,
+          files: [...files],
+          // Of the message that it follows, nothing may have been heard yet.
+          parent_id: follows ? null : conversation.leaf,
+          queue: true,
+        });
+      }),
+    );
+    this.#sending = sent;
+    return sent;
   }
 
-  #send(text: string, files: readonly string[]): Promise<boolean> {
-    return this.attempt(async () => {
-      const model = await this.opened();
-      const { state } = model.view;
-      await this.client.call("turns.start", {
-        ...this.#request(model.id),
-        text,
-        files: [...files],
-        parent_id: model.leaf,
-        queue: state !== null && activeTurn(state) !== null,
-      });
-    });
+  /**
+   * Do something in a conversation that is followed until it is done, whichever is opened meanwhile;
+   * `follows` says whether something is being done there already.
+   */
+  async #staying(
+    opened: Promise<ConversationModel> | ConversationModel,
+    action: (conversation: ConversationModel, follows: boolean) => Promise<void>,
+  ): Promise<void> {
+    const conversation = opened instanceof ConversationModel ? opened : await opened;
+    const follows = this.#awaiting.includes(conversation);
+    this.#awaiting = [...this.#awaiting, conversation];
+    try {
+      await action(conversation, follows);
+    } finally {
+      const at = this.#awaiting.indexOf(conversation);
+      this.#awaiting = this.#awaiting.filter((_, index) => index !== at);
+      if (conversation !== this.#view.current) {
+        this.#leave(conversation);
+      }
+    }
   }
 
   /** Say a message differently, as a branch beside it. */

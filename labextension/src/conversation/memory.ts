@@ -6,17 +6,6 @@ export interface Memory {
   set(name: string, value: string): void;
 }
 
-/** Under which name it is remembered what is being written in a conversation. */
-export function draftName(conversationId: string): string {
-  return `draft:${conversationId}`;
-}
-
-/** What is being written goes on in another conversation. */
-export function moveDraft(memory: Memory, from: string, to: string): void {
-  memory.set(draftName(to), memory.get(draftName(from)));
-  memory.set(draftName(from), "");
-}
-
 /** The browser's storage, apart from that of other servers under the same host. */
 export class BrowserMemory implements Memory {
   readonly #prefix: string;

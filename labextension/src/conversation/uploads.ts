@@ -19,6 +19,8 @@ export interface Upload {
   readonly progress: number;
   /** Why it is not there and will not be. */
   readonly error: ApiError | null;
+  /** Whether a message that is about to be sent takes it along. */
+  readonly taken: boolean;
 }
 
 /** The files of each conversation's composer. A new object with each change. */
@@ -65,7 +67,7 @@ export class Uploads {
       const preview = /^image\/(?:png|jpeg|gif|webp)$/.test(file.type)
         ? URL.createObjectURL(file)
         : null;
-      const upload = { id, name: file.name, size: file.size, preview, progress: 0, error: null };
+      const upload = { id, name: file.name, size: file.size, preview, progress: 0, error: null, taken: false };
       this.#show(conversationId, [...this.of(conversationId), upload]);
       const stop = new AbortController();
       const done = this.#send(conversationId, id, file, stop.signal);
@@ -112,14 +114,28 @@ export class Uploads {
     }
   }
 
-  /** The files that go along: those that are there, once those on their way are. */
-  async ready(conversationId: string): Promise<readonly string[]> {
-    for (const { id } of this.of(conversationId)) {
+  /** Have the next message take along what no other one does; gives the ids. */
+  take(conversationId: string): readonly string[] {
+    const free = this.of(conversationId).filter(({ taken }) => !taken);
+    for (const { id } of free) {
+      this.#change(conversationId, id, { taken: true });
+    }
+    return free.map(({ id }) => id);
+  }
+
+  /** These files were not sent after all. */
+  giveBack(conversationId: string, ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#change(conversationId, id, { taken: false });
+    }
+  }
+
+  /** Those of some files that are there, once those on their way are. */
+  async ready(conversationId: string, ids: readonly string[]): Promise<readonly string[]> {
+    for (const id of ids) {
       await this.#sending.get(id)?.done;
     }
-    return this.of(conversationId)
-      .filter(({ error }) => error === null)
-      .map(({ id }) => id);
+    return ids.filter((id) => this.#find(conversationId, id)?.error === null);
   }
 
   /** These files were sent with a message. */
@@ -192,5 +208,5 @@ function isFree(file: FileUpload): boolean {
 }
 
 function restored({ id, name, size }: FileUpload): Upload {
-  return { id, name, size, preview: null, progress: 1, error: null };
+  return { id, name, size, preview: null, progress: 1, error: null, taken: false };
 }

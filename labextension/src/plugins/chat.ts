@@ -134,7 +134,7 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
       show,
       ask: async (text, attachments = []) => {
         show();
-        await manager.send(compose(text, attachments));
+        await manager.send(() => ({ text: compose(text, attachments) }));
       },
       compose: (text, along) => {
         show();

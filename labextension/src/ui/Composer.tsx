@@ -1,8 +1,11 @@
 /** Where one writes: the text, who is to answer it, and the way to send it. */
 
+import type { TranslationBundle } from "@jupyterlab/translation";
 import { useEffect, useRef, useState } from "react";
 
 import { compose, type Attachment } from "../conversation/attachments.js";
+import { NEW } from "../conversation/drafts.js";
+import { mentionsIn } from "../conversation/mentions.js";
 import type { ConversationModel } from "../conversation/model.js";
 import { activeTurn, type Turn } from "../conversation/state.js";
 import { AttachButton } from "./AttachButton.js";
@@ -19,7 +22,7 @@ import { useCompletion } from "./useCompletion.js";
 import { useContextItems } from "./useContextItems.js";
 import { useDraftText } from "./useDraftText.js";
 import { useFileDrop } from "./useFileDrop.js";
-import { useMentions, type Mention } from "./useMentions.js";
+import { attachmentOf, useMentions, type Mention } from "./useMentions.js";
 import { usePromptHistory } from "./usePromptHistory.js";
 import { useView, type Viewed } from "./useSignal.js";
 import { useSlashCommand } from "./useSlashCommand.js";
@@ -39,7 +42,7 @@ interface Props {
 export function Composer({ model, inbox }: Props) {
   const { manager, catalog, trans } = useServices();
   const area = useRef<HTMLTextAreaElement>(null);
-  const [text, setText] = useDraftText(model?.id ?? "");
+  const [text, setText] = useDraftText(model?.id ?? NEW);
   const history = usePromptHistory();
   const turn = useActiveTurn(model);
   const context = useContextItems();
@@ -47,11 +50,15 @@ export function Composer({ model, inbox }: Props) {
   const drop = useFileDrop(files.add);
   const runCommand = useSlashCommand();
   const completion = useCompletion(area, setText, (whole) => void send(whole));
+  const [looking, setLooking] = useState(false);
+  const [sending, setSending] = useState<readonly string[]>([]);
   const unfinished = completion.writing?.kind === "mention" ? completion.writing.begun : null;
   const mentions = useMentions(text, unfinished);
 
   const arrived = useView(inbox);
-  const found = attachmentsOf(mentions.mentions);
+  const found = attachmentsOf(mentions.mentions, trans);
+  const unknown = mentionsIn(text).filter((name) => !isKnown(name, mentions.mentions));
+  const attached = files.uploads.filter(({ taken }) => !taken);
   const { take } = context;
   useEffect(() => {
     const given = inbox.take();
@@ -71,19 +78,29 @@ export function Composer({ model, inbox }: Props) {
       return;
     }
     const written = whole.trim();
-    const said = written === "" && files.uploads.length > 0 ? trans.__("Look at this.") : written;
+    const said = written === "" && attached.length > 0 ? trans.__("Look at this.") : written;
     if (said === "") {
       return;
     }
+    // From here on it is not the composer's any more: the next message may be written, and another
+    // conversation be opened, while what goes along is still on its way.
+    let here = model?.id ?? NEW;
+    const [looked, taken] = [context.spend(), files.take()];
     setText("");
+    history.add(said);
     area.current?.focus();
-    const looked = context.attachments();
-    const along = distinct([...looked, ...(await mentions.attachments(said))]);
-    if (await files.sendWith((ids) => manager.send(compose(said, along), ids))) {
-      history.add(said);
-      context.sent();
-    } else if (area.current?.value === "") {
-      setText(said); // it is still the user's, unless they have gone on to write something else
+    setSending((before) => [...before, said]);
+    const sent = await manager.send(async (conversationId) => {
+      here = conversationId;
+      const mentioned = await mentions.attachments(said, looking ? mentions.mentions : []);
+      const along = distinct([...looked.attachments, ...mentioned]);
+      return { text: compose(said, along), files: await taken.ready() };
+    });
+    setSending((before) => without(before, said));
+    taken.done(sent);
+    if (!sent) {
+      manager.drafts.giveBack(here, said);
+      take(looked.kinds);
     }
   };
 
@@ -114,13 +131,18 @@ export function Composer({ model, inbox }: Props) {
     return found !== null;
   };
 
-  const empty = text.trim() === "" && files.uploads.length === 0;
+  const empty = text.trim() === "" && attached.length === 0;
 
   return (
     <div
       className={`jp-BestChat-composer ${drop.over ? "jp-mod-dropTarget" : ""}`}
       {...drop.handlers}
     >
+      {sending.map((said, index) => (
+        <div key={index} className="jp-BestChat-sending" role="status">
+          {trans.__("Sending: %1", said)}
+        </div>
+      ))}
       <ContextChips
         items={context.items}
         goesAlong={context.goesAlong}
@@ -128,7 +150,12 @@ export function Composer({ model, inbox }: Props) {
       />
       <MentionChips mentions={mentions.mentions} />
       {(context.items.some(context.goesAlong) || found.length > 0) && (
-        <WillBeSent read={() => distinct([...context.attachments(), ...found])} />
+        <WillBeSent
+          read={() => distinct([...context.attachments(), ...found])}
+          unknown={unknown}
+          open={looking}
+          onOpen={setLooking}
+        />
       )}
       <UploadChips uploads={files.uploads} onRemove={files.remove} />
       {completion.offered !== null && (
@@ -200,11 +227,22 @@ function distinct(attachments: readonly Attachment[]): Attachment[] {
   return [...new Map(attachments.map((each) => [`${each.kind} ${each.name}`, each])).values()];
 }
 
-/** What is mentioned, as far as that is known. */
-function attachmentsOf(mentions: readonly Mention[]): Attachment[] {
-  return mentions.flatMap(({ mentioned }) =>
-    mentioned !== null && "attachment" in mentioned ? [mentioned.attachment] : [],
-  );
+/** What goes along for what is mentioned, as far as that is known. */
+function attachmentsOf(mentions: readonly Mention[], trans: TranslationBundle): Attachment[] {
+  return mentions.flatMap(({ name, mentioned }) => {
+    const attachment = mentioned === null ? null : attachmentOf(name, mentioned, trans);
+    return attachment === null ? [] : [attachment];
+  });
+}
+
+function isKnown(name: string, mentions: readonly Mention[]): boolean {
+  return mentions.some((mention) => mention.name === name && mention.mentioned !== null);
+}
+
+/** All but one of what is equal to this. */
+function without(texts: readonly string[], text: string): readonly string[] {
+  const at = texts.indexOf(text);
+  return texts.filter((_, index) => index !== at);
 }
 
 /** The turn that keeps the open conversation busy. */

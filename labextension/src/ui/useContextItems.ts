@@ -10,10 +10,13 @@ interface ContextChoice {
   toggle: (item: ContextItem) => void;
   /** Have things of these kinds go along with the next message. */
   take: (kinds: readonly string[]) => void;
-  /** A message was sent: what was switched on for it does not go along with the next one. */
-  sent: () => void;
   /** What goes along right now. */
   attachments: () => Attachment[];
+  /**
+   * What goes along with this message, and gives back what was switched on for it: that does not go
+   * along with the next one.
+   */
+  spend: () => { attachments: Attachment[]; kinds: readonly string[] };
 }
 
 /**
@@ -23,7 +26,7 @@ interface ContextChoice {
  * another provider. What was switched off stays so, by kind.
  */
 export function useContextItems(): ContextChoice {
-  const { contextSources, memory } = useServices();
+  const { contextSources, memory, trans } = useServices();
   const [items, setItems] = useState<readonly ContextItem[]>([]);
   const [taken, setTaken] = useState<ReadonlySet<string>>(new Set());
   const [, setToggled] = useState(0);
@@ -42,13 +45,16 @@ export function useContextItems(): ContextChoice {
   const take = useCallback((kinds: readonly string[]) => {
     setTaken((before) => new Set([...before, ...kinds]));
   }, []);
-  const sent = useCallback(() => {
-    setTaken(new Set());
-  }, []);
   return useMemo(() => {
     const left = ({ kind }: ContextItem): string => `context:${kind}`;
     const goesAlong = (item: ContextItem): boolean =>
       taken.has(item.kind) || (item.preset && memory.get(left(item)) !== "off");
+    const attachments = (): Attachment[] =>
+      items.filter(goesAlong).map((item) => ({
+        kind: item.kind,
+        name: item.name,
+        content: contentOf(item) ?? trans.__("It could not be had."),
+      }));
     return {
       items,
       goesAlong,
@@ -63,15 +69,14 @@ export function useContextItems(): ContextChoice {
         setToggled((count) => count + 1);
       },
       take,
-      sent,
-      attachments: () =>
-        items.filter(goesAlong).map((item) => ({
-          kind: item.kind,
-          name: item.name,
-          content: item.content(),
-        })),
+      attachments,
+      spend: () => {
+        const spent = { attachments: attachments(), kinds: [...taken] };
+        setTaken(new Set());
+        return spent;
+      },
     };
-  }, [items, memory, taken, take, sent]);
+  }, [items, memory, trans, taken, take]);
 }
 
 /** Sources come from other extensions too, and look at notebooks that may just be going away. */
@@ -81,5 +86,14 @@ function itemsOf(source: ContextSource): readonly ContextItem[] {
   } catch (error) {
     console.warn("BestChat: a source of context failed", error);
     return [];
+  }
+}
+
+function contentOf(item: ContextItem): string | null {
+  try {
+    return item.content();
+  } catch (error) {
+    console.warn("BestChat: a source of context failed", error);
+    return null;
   }
 }

@@ -1,22 +1,25 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useSyncExternalStore } from "react";
 
-import { draftName } from "../conversation/memory.js";
 import { useServices } from "./services.js";
 
-/** What is being written in a conversation; kept when the page is loaded again. */
+/** What is being written in a conversation. */
 export function useDraftText(conversationId: string): [string, (text: string) => void] {
-  const { memory } = useServices();
-  const name = draftName(conversationId);
-  const [text, setText] = useState(() => memory.get(name));
-  useEffect(() => {
-    setText(memory.get(name));
-  }, [memory, name]);
+  const { drafts } = useServices().manager;
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      drafts.changed.connect(changed);
+      return () => {
+        drafts.changed.disconnect(changed);
+      };
+    },
+    [drafts],
+  );
+  const text = useSyncExternalStore(subscribe, () => drafts.get(conversationId));
   const change = useCallback(
     (changed: string) => {
-      memory.set(name, changed);
-      setText(changed);
+      drafts.set(conversationId, changed);
     },
-    [memory, name],
+    [drafts, conversationId],
   );
   return [text, change];
 }

@@ -1,3 +1,4 @@
+import type { TranslationBundle } from "@jupyterlab/translation";
 import { useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Attachment } from "../conversation/attachments.js";
@@ -16,8 +17,8 @@ export interface Mention {
 
 interface Mentions {
   readonly mentions: readonly Mention[];
-  /** What goes along with a text, as it is right now. */
-  attachments: (text: string) => Promise<Attachment[]>;
+  /** What goes along with a text; what was `shown` goes as it was, and all else as it is now. */
+  attachments: (text: string, shown: readonly Mention[]) => Promise<Attachment[]>;
 }
 
 /** What is mentioned in a text; `unfinished` is a name that is still being written. */
@@ -40,7 +41,7 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
     }
     let gone = false;
     const look = async (name: string): Promise<void> => {
-      const mentioned = await resolve(mentionSources, name);
+      const mentioned = await resolve(mentionSources, name, trans);
       if (!gone) {
         setKnown((before) => new Map(before).set(name, mentioned));
       }
@@ -52,25 +53,18 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
       gone = true;
       clearTimeout(timer);
     };
-  }, [names, mentionSources]);
+  }, [names, mentionSources, trans]);
 
   const attachments = useCallback(
-    async (said: string): Promise<Attachment[]> => {
+    async (said: string, shown: readonly Mention[]): Promise<Attachment[]> => {
+      const seen = new Map(shown.map(({ name, mentioned }) => [name, mentioned]));
       const found = await Promise.all(
-        mentionsIn(said).map(async (name) => ({ name, ...(await resolve(mentionSources, name)) })),
+        mentionsIn(said).map(async (name) => {
+          const mentioned = seen.get(name) ?? (await resolve(mentionSources, name, trans));
+          return attachmentOf(name, mentioned, trans);
+        }),
       );
-      return found.flatMap((mention) => {
-        if ("attachment" in mention) {
-          return [mention.attachment];
-        }
-        // Who answers has to know that there is something which it did not get.
-        if (mention.missing !== undefined) {
-          const content = trans.__("It could not be had. %1", mention.why);
-          return [{ kind: mention.missing, name: nameOnly(mention.name), content }];
-        }
-        const content = trans.__("The notebook's kernel was busy: the value is not known.");
-        return mention.busy === true ? [{ kind: "variable", name: mention.name, content }] : [];
-      });
+      return found.filter((each) => each !== null);
     },
     [mentionSources, trans],
   );
@@ -87,11 +81,35 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
   );
 }
 
-function nameOnly(name: string): string {
-  return name.slice(name.indexOf(":") + 1);
+/** What goes along for a mention: what it stands for, or that this is not known; none if it is only text. */
+export function attachmentOf(
+  name: string,
+  mentioned: Mentioned,
+  trans: TranslationBundle,
+): Attachment | null {
+  if ("attachment" in mentioned) {
+    return mentioned.attachment;
+  }
+  // Who answers has to know that there is something which it did not get.
+  if (mentioned.missing !== undefined) {
+    const content = trans.__("It could not be had. %1", mentioned.why);
+    return { kind: mentioned.missing, name: name.slice(name.indexOf(":") + 1), content };
+  }
+  const content = trans.__("The notebook's kernel was busy: the value is not known.");
+  return mentioned.busy === true ? { kind: "variable", name, content } : null;
 }
 
-async function resolve({ sources }: IMentionSources, name: string): Promise<Mentioned> {
-  const source = sources.find((each) => each.knows(name));
-  return source === undefined ? { why: "?" } : source.resolve(name);
+/** What a name stands for. Sources come from other extensions too, and may fail. */
+async function resolve(
+  { sources }: IMentionSources,
+  name: string,
+  trans: TranslationBundle,
+): Promise<Mentioned> {
+  try {
+    const source = sources.find((each) => each.knows(name));
+    return source === undefined ? { why: "?" } : await source.resolve(name);
+  } catch (error) {
+    console.warn("BestChat: a source of mentions failed", error);
+    return { why: trans.__("The extension that knows it has failed."), missing: "mention" };
+  }
 }

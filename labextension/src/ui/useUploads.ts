@@ -9,8 +9,16 @@ interface ComposerFiles {
   readonly uploads: readonly Upload[];
   add: (files: Iterable<File>) => void;
   remove: (id: string) => void;
-  /** Send something with what is attached, once that is there; says whether it was sent. */
-  sendWith: (send: (ids: readonly string[]) => Promise<boolean>) => Promise<boolean>;
+  /** Have the next message take along what is attached. */
+  take: () => TakenFiles;
+}
+
+/** What one message takes along. */
+export interface TakenFiles {
+  /** Ids of the files, once they are there. */
+  ready: () => Promise<readonly string[]>;
+  /** The message was sent with those, or not at all. */
+  done: (sent: boolean) => void;
 }
 
 const NONE: readonly Upload[] = [];
@@ -41,13 +49,18 @@ export function useUploads(model: ConversationModel | null): ComposerFiles {
       uploads: view[id] ?? NONE,
       add,
       remove: (fileId) => void service.remove(id, fileId),
-      sendWith: async (send) => {
-        const ids = id === "" ? [] : await service.ready(id);
-        const sent = await send(ids);
-        if (sent && ids.length > 0) {
-          service.sent(id, ids);
-        }
-        return sent;
+      take: () => {
+        const ids = service.take(id);
+        let there = ids;
+        return {
+          ready: async () => (there = await service.ready(id, ids)),
+          done: (sent) => {
+            if (sent) {
+              service.sent(id, there);
+            }
+            service.giveBack(id, ids);
+          },
+        };
       },
     }),
     [service, view, id, add],

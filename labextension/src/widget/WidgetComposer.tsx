@@ -34,7 +34,7 @@ export function WidgetComposer({ model, door }: Props) {
       return;
     }
     setText("");
-    if (!(await manager.send(said))) {
+    if (!(await manager.send(() => ({ text: said })))) {
       setText((typed) => (typed === "" ? said : typed));
     }
   };
