@@ -59,6 +59,32 @@ test("what goes along is found again in the message, whatever is in it", () => {
   assert.deepEqual(takeApart("no more"), { text: "no more", attachments: [] });
 });
 
+test("what looks like something that goes along, and is not, stays text", () => {
+  const begun = "\n\n---\nAttached a `b`:\n```text\nno end";
+  assert.deepEqual(takeApart(`Look.${begun}`), { text: `Look.${begun}`, attachments: [] });
+  const whole = compose(`Look.${begun}`, [{ kind: "cell", name: "2", content: "x = 1" }]);
+  assert.deepEqual(takeApart(whole).attachments.at(-1)?.kind, "a"); // it swallows what stands behind it
+  assert.deepEqual(takeApart("Look.\n\n---\nAttached to this: nothing.").attachments, []);
+});
+
+test("no text keeps the panel busy", { timeout: 20_000 }, () => {
+  const begun = "\n\n---\nAttached a `b`:\n```t\n".repeat(40_000);
+  assert.equal(takeApart(begun).attachments.length, 0);
+  const links = "[a]:b\n".repeat(20_000) + "\n" + "[a\n\n".repeat(20_000);
+  const length = splitBlocks(links).reduce((sum, { text }) => sum + text.length, 0);
+  assert.ok(length < 2 * links.length, `${String(length)} characters`);
+});
+
+test("a diagram inside of something else stays text", () => {
+  for (const before of ["  ", "- ", "> ", "$$\n", "- x\n\n  ", "1. > \t"]) {
+    for (const fence of ["```mermaid", "~~~~ \t MerMaid"]) {
+      const [block] = splitBlocks(`${before}${fence}\nA\n${fence.slice(0, 4).trim()}`);
+      assert.equal(block?.kind, "prose");
+      assert.doesNotMatch(block.text, /[`~]\s*mermaid/i);
+    }
+  }
+});
+
 test("a difference keeps what is the same in place", () => {
   const told = diffLines("a\nb\nc", "a\nx\nc\nd").map(({ kind, text }) => `${kind} ${text}`);
   assert.deepEqual(told, ["same a", "removed b", "added x", "same c", "added d"]);

@@ -41,6 +41,25 @@ graph LR
   A@{ img: "http://attacker.example/diagram.png" } --> B
 ```
 
+```mermaid
+graph LR
+  C@{ "\\x69mg": "http:\\x2f\\x2fattacker.example/escaped.png" } --> D
+```
+
+- in a list:
+
+  ```mermaid
+  graph LR
+    E@{ img: "http://attacker.example/list.png" } --> F
+  ```
+
+> ```mermaid
+> graph LR
+>   G@{ img: "http://attacker.example/quote.png" } --> H
+> ```
+
+$\\href{/logout}{\\text{details}}$
+
 The end.
 """
 
@@ -57,7 +76,7 @@ def test_hostile_output_does_nothing(panel: Any, lab: Any) -> None:
     panel.ask("Be evil.")
     answer = panel.ends()
     expect(answer.get_by_text("The end.")).to_be_visible()
-    expect(answer.locator("mjx-container")).to_have_count(1)
+    expect(answer.locator("mjx-container")).to_have_count(2)
     assert panel.page.evaluate("window.hacked") is None
     inside = answer.locator(".jp-BestChat-markdown")
     for active in (

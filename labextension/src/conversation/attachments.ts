@@ -13,7 +13,8 @@ export interface Attachment {
   content: string;
 }
 
-const BLOCK = /\n\n---\nAttached ([a-z ]+) `([^`\n]*)`:\n(`{3,})\w*\n([\s\S]*?)\n\3(?=\n\n---\nAttached |\s*$)/g;
+const OPENING = /\n\n---\nAttached ([a-z ]+) `([^`\n]*)`:\n(`{3,99})\w*\n/y;
+const NEXT = "\n\n---\nAttached ";
 
 /**
  * The text of a message: what was written, then one block for each thing that goes along, without
@@ -31,12 +32,32 @@ function block({ kind, name, content: whole }: Attachment): string {
   return `\n\n---\nAttached ${kind} \`${shown}\`:\n${fence}text\n${content}\n${fence}`;
 }
 
-/** A message's text taken apart again. */
+/** A message's text taken apart again, in a time that grows with its length, whoever has written it. */
 export function takeApart(text: string): { text: string; attachments: Attachment[] } {
-  const attachments = Array.from(text.matchAll(BLOCK), ([, kind = "", name = "", , content = ""]) => ({
-    kind,
-    name,
-    content,
-  }));
-  return { text: attachments.length > 0 ? text.replaceAll(BLOCK, "") : text, attachments };
+  const attachments: Attachment[] = [];
+  const unclosed = new Set<string>();
+  const written = text.trimEnd();
+  let [rest, from] = ["", 0];
+  for (let at = text.indexOf(NEXT); at >= 0; at = text.indexOf(NEXT, Math.max(at + 1, from))) {
+    OPENING.lastIndex = at;
+    const [opening = "", kind = "", name = "", fence = ""] = OPENING.exec(text) ?? [];
+    const begin = at + opening.length;
+    const end = opening === "" || unclosed.has(fence) ? -1 : closing(written, fence, begin);
+    if (end >= 0) {
+      attachments.push({ kind, name, content: text.slice(begin, end) });
+      rest += text.slice(from, at);
+      from = end + 1 + fence.length;
+    } else if (opening !== "") {
+      unclosed.add(fence);
+    }
+  }
+  return { text: rest + text.slice(from), attachments };
+}
+
+/** Where a fence is closed: before the next thing that goes along, or at the end. */
+function closing(text: string, fence: string, begin: number): number {
+  const before = text.indexOf(`\n${fence}${NEXT}`, begin);
+  const last = text.length - fence.length - 1;
+  const ends = last >= begin && text.endsWith(`\n${fence}`);
+  return before < 0 && ends ? last : before;
 }

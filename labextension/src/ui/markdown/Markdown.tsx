@@ -6,8 +6,12 @@ import { splitBlocks, type Block } from "./blocks.js";
 import { CodeBlock } from "./CodeBlock.js";
 import { Prose } from "./Prose.js";
 
-/** In a diagram, what may load something from elsewhere while it is drawn, or look like the page. */
-const DOUBTFUL_DIAGRAM = /:\/\/|\burl\s*\(|\bimg\b|<|%%\{|\bclick\b|@import|\bicon\b|^---/i;
+/**
+ * In a diagram, what may load something from elsewhere while it is drawn, or look like the page. Where
+ * YAML or CSS is read, by `@{`, a line of dashes or a backslash, any word can be written otherwise.
+ */
+const DOUBTFUL_DIAGRAM =
+  /\/\/|\\|@\{|^\s*-{3,}\s*$|%%\{|<|\burl\s*\(|\bimg\b|\bclick\b|@import|\bicon\b/im;
 
 interface Props {
   source: string;

@@ -40,12 +40,17 @@ export const Prose = memo(function Prose({ source }: { source: string }) {
 /** Renders the newest of what it is given, one after another, and rests in between. */
 class Pen {
   readonly #renderer: IRenderMime.IRenderer;
+  readonly #watch: MutationObserver;
   #wanted: string | null = null;
   #busy = false;
 
   constructor(renderer: IRenderMime.IRenderer, host: HTMLElement) {
     this.#renderer = renderer;
     host.append(renderer.node);
+    this.#watch = new MutationObserver(() => {
+      unlinkFormulas(host);
+    });
+    this.#watch.observe(host, { childList: true, subtree: true });
     // It is inside of React and not of Lumino, and has to be told that it is part of the page:
     // formulas are typeset only there.
     MessageLoop.sendMessage(renderer, Widget.Msg.AfterAttach);
@@ -73,7 +78,16 @@ class Pen {
 
   dispose(): void {
     this.#wanted = null;
+    this.#watch.disconnect();
     MessageLoop.sendMessage(this.#renderer, Widget.Msg.AfterDetach); // React has done it already
     this.#renderer.dispose();
+  }
+}
+
+/** Formulas are typeset behind the sanitiser, and their links may lead anywhere in this server. */
+function unlinkFormulas(host: HTMLElement): void {
+  for (const link of host.querySelectorAll("mjx-container a")) {
+    link.removeAttribute("href");
+    link.removeAttribute("xlink:href");
   }
 }

@@ -15,24 +15,54 @@ export interface Block {
 
 const FENCE = /^(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`{]*)/;
 const LIST_ITEM = /^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:\s|$)/;
-const DEFINITION = /^ {0,3}\[[^\]\n]+\]:\s*\S.*$/gm;
+const DEFINITION = /^ {0,3}\[([^\]\n]+)\]:\s*\S.*$/gm;
+const LABEL = /\[([^[\]]+)\]/g;
+const FENCED_DIAGRAM = /((?:`{3,}|~{3,})[^\S\n]*)(?=mermaid)/gi;
 
-/** The blocks of a text, in order. Links that are defined anywhere are known in each of them. */
+/**
+ * The blocks of a text, in order. Links that are defined anywhere are known where they are used.
+ * Prose holds no diagram: one in a list or a quotation stays text.
+ */
 export function splitBlocks(source: string): Block[] {
   const splitter = new Splitter();
   for (const line of source.split(/\r\n?|\n/)) {
     splitter.take(line);
   }
   const blocks = splitter.end();
-  const definitions = (source.match(DEFINITION) ?? []).join("\n");
-  if (definitions !== "") {
-    for (const block of blocks) {
-      if (block.kind === "prose" && block.text.includes("[")) {
-        block.text += `\n\n${definitions}`;
-      }
+  const definitions = definitionsIn(source);
+  for (const block of blocks) {
+    if (block.kind === "prose") {
+      block.text = block.text.replaceAll(FENCED_DIAGRAM, "$1\u200b") + used(definitions, block.text);
     }
   }
   return blocks;
+}
+
+/** What links lead to, by their labels; the first one counts. */
+function definitionsIn(source: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [line, label = ""] of source.matchAll(DEFINITION)) {
+    const key = folded(label);
+    if (!found.has(key)) {
+      found.set(key, line);
+    }
+  }
+  return found;
+}
+
+/** The definitions of the links in a text, to be put behind it. */
+function used(definitions: ReadonlyMap<string, string>, text: string): string {
+  if (definitions.size === 0) {
+    return "";
+  }
+  const labels = new Set(Array.from(text.matchAll(LABEL), ([, label = ""]) => folded(label)));
+  const lines = Array.from(labels, (label) => definitions.get(label)).filter(Boolean);
+  return lines.length === 0 ? "" : `\n\n${lines.join("\n")}`;
+}
+
+/** Labels are the same whatever their case and the white space in them. */
+function folded(label: string): string {
+  return label.trim().replaceAll(/\s+/g, " ").toLowerCase();
 }
 
 class Splitter {
