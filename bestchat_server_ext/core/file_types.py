@@ -23,6 +23,8 @@ UNKNOWN = "application/octet-stream"
 
 READABLE = frozenset({CSV, NOTEBOOK, PDF, PARQUET, PLAIN, JSON})
 """Those that text can be read of."""
+AS_THEY_ARE = frozenset({PLAIN, JSON})
+"""Those of which nothing is taken apart: reading one is quick, and waits for nobody's files."""
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),

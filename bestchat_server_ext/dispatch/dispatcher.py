@@ -22,7 +22,7 @@ from bestchat_server_ext.core.errors import (
     NotFound,
 )
 from bestchat_server_ext.core.files import FileUpload
-from bestchat_server_ext.core.ids import ConversationId, ExecutionId, FileId, TokenId
+from bestchat_server_ext.core.ids import ConversationId, ExecutionId, FileId, OwnerId, TokenId
 from bestchat_server_ext.core.origin import origin
 from bestchat_server_ext.dispatch.bindings import Bindings, Services
 from bestchat_server_ext.ports.bus import Frame
@@ -98,8 +98,8 @@ class Dispatcher:
             ChatError: as in `call`.
         """
         with _mistakes("PUT files"):
-            await self._admit_file(caller, Scope.CONVERSATIONS_WRITE, file_id)
-            return await self._services.files.receive(file_id, size)
+            owner = await self._admit_file(caller, Scope.CONVERSATIONS_WRITE, file_id)
+            return await self._services.files.receive(file_id, owner, size)
 
     async def stored(self, caller: Caller | None, file_id: FileId) -> FileUpload:
         """A file whose bytes are there; `bytes_of` gives them.
@@ -118,12 +118,14 @@ class Dispatcher:
         """The bytes of a file that `stored` gave, from `start` up to and not including `end`."""
         return self._services.files.bytes_of(upload.id, start, end)
 
-    async def _admit_file(self, caller: Caller | None, scope: Scope, file_id: FileId) -> None:
+    async def _admit_file(self, caller: Caller | None, scope: Scope, file_id: FileId) -> OwnerId:
+        """Check credential, scope and ownership; gives the owner."""
         allowed = _known(caller)
         located = await self._services.storage.locate("file", file_id)
         if located is None:
             raise no_such_object()
         require(allowed, scope, Target(located.owner))
+        return located.owner
 
     async def _admit(
         self, caller: Caller | None, procedure: Procedure[Request, Response], request: Request

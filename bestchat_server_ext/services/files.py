@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeGuard
 from weakref import WeakValueDictionary
 
@@ -49,8 +49,6 @@ PATIENCE_SECONDS = 20.0
 """How long a turn waits for what its files say: others' files may be read before them."""
 REMOVED_AT_ONCE = 100
 """Files whose bytes are removed in one go."""
-_QUICK = frozenset({file_types.PLAIN, file_types.JSON})
-"""Types of which nothing is taken apart: reading one keeps nobody's files waiting."""
 
 _UNREAD = FileText(note="it has not been read yet; it will have been a little later")
 
@@ -67,10 +65,13 @@ class Limits(msgspec.Struct, frozen=True):
 class Receiving:
     """A file whose bytes are coming. Exactly one of `finish` and `abandon` ends it."""
 
-    def __init__(self, service: FileService, upload: FileUpload, writer: FileWriter) -> None:
-        """Write through this; `upload` says how much there is to come."""
+    def __init__(
+        self, service: FileService, upload: FileUpload, owner: OwnerId, writer: FileWriter
+    ) -> None:
+        """Write through this; `upload` says how much there is to come, `owner` whose it is."""
         self._service = service
         self._upload = upload
+        self._owner = owner
         self._writer = writer
         self._head = bytearray()
         self._size = 0
@@ -107,7 +108,7 @@ class Receiving:
         await self._writer.finish()
         kind = file_types.media_type(bytes(self._head), self._upload.name)
         try:
-            return await self._service.arrived(self._upload, kind)
+            return await self._service.arrived(self._upload, self._owner, kind)
         except BaseException:
             await self._service.discard_orphan(self._upload.id)
             raise
@@ -136,8 +137,7 @@ class FileService:
         self._clock = clock
         self._limits = limits
         self._reading: dict[FileId, asyncio.Task[FileText]] = {}
-        self._owners: dict[FileId, tuple[OwnerId, datetime]] = {}
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[OwnerId, asyncio.Lock] = WeakValueDictionary()
         self._coming: set[FileId] = set()
 
     async def close(self) -> None:
@@ -183,9 +183,7 @@ class FileService:
             known = (await self._uploads.find([upload.id])).get(upload.id)
             if known is None or _announced(known) != _announced(upload):
                 raise
-            upload = known
-        if upload.state != "stored":
-            self._owners[upload.id] = conversation.owner, self._clock.now()
+            return known
         return upload
 
     async def get(self, file_id: FileId) -> FileUpload:
@@ -211,12 +209,10 @@ class FileService:
             Conflict: a message has it.
         """
         await self._uploads.let_go(file_id)
-        if file_id not in self._reading:
-            self._owners.pop(file_id, None)
         await self.sweep()
 
-    async def receive(self, file_id: FileId, size: int | None) -> Receiving:
-        """Begin to take a file's bytes; `size` is how many are said to come, if that is said.
+    async def receive(self, file_id: FileId, owner: OwnerId, size: int | None) -> Receiving:
+        """Begin to take an owner's file; `size` is how many bytes are said to come, if any are.
 
         Raises:
             NotFound: it was not announced.
@@ -234,17 +230,17 @@ class FileService:
         await self._uploads.advance(file_id, "expected", "receiving")
         self._coming.add(file_id)
         try:
-            return Receiving(self, upload, await self._store.begin(file_id))
+            return Receiving(self, upload, owner, await self._store.begin(file_id))
         except BaseException:
             await self.expect_again(upload)
             raise
 
-    async def arrived(self, upload: FileUpload, kind: str) -> FileUpload:
+    async def arrived(self, upload: FileUpload, owner: OwnerId, kind: str) -> FileUpload:
         """A file's bytes are there; begin to read what they say."""
         await self._uploads.advance(upload.id, "receiving", "stored", kind)
         self._coming.discard(upload.id)
         stored = msgspec.structs.replace(upload, state="stored", media_type=kind)
-        self._read(stored)
+        self._read(stored, owner)
         return stored
 
     async def discard_orphan(self, file_id: FileId) -> None:
@@ -311,13 +307,11 @@ class FileService:
                 await self._store.copy(upload.id, copy_id)
                 if text is not None:
                     await self._uploads.set_text(copy_id, text)
-                else:
-                    self._owners[copy_id] = into.owner, self._clock.now()
             except ChatError as error:
                 _log.warning("BestChat: %s was not copied: %s", upload.id, error.info.code)
 
     async def contents(
-        self, conversation_id: ConversationId, messages: Sequence[Message], facts: ModelFacts
+        self, conversation: Conversation, messages: Sequence[Message], facts: ModelFacts
     ) -> Mapping[FileId, Part]:
         """What a model gets in place of the files in messages: pictures, or text under a budget.
 
@@ -328,16 +322,15 @@ class FileService:
         """
         contents: dict[FileId, Part] = {}
         found = await self._uploads.find({part.file_id for part in _files(messages)})
-        await self._await_texts(
-            upload for upload in found.values() if upload.conversation_id == conversation_id
-        )
+        here = [upload for upload in found.values() if _is_in(upload, conversation.id)]
+        await self._await_texts(here, conversation.owner)
         for message in messages:
             parts = _files([message])
             texts = sum(part.media_type not in PICTURES for part in parts)
             budget = files.text_budget(facts.window, texts)
             for part in parts:
                 upload = found.get(part.file_id)
-                if not _is_in(upload, conversation_id):
+                if not _is_in(upload, conversation.id):
                     contents[part.file_id] = TextPart(files.missing(part))
                 else:
                     contents[part.file_id] = await self._content(part, upload, facts, budget)
@@ -370,10 +363,10 @@ class FileService:
             data += piece
         return ImagePart(upload.media_type, bytes(data))
 
-    async def _await_texts(self, uploads: Iterable[FileUpload]) -> None:
+    async def _await_texts(self, uploads: Iterable[FileUpload], owner: OwnerId) -> None:
         """Have read what nobody has read yet, and wait for that, though not for ever."""
         reading = [
-            self._read(upload)
+            self._read(upload, owner)
             for upload in uploads
             if upload.state == "stored"
             and upload.text == "pending"
@@ -385,25 +378,22 @@ class FileService:
 
     # Reading, in the background.
 
-    def _read(self, upload: FileUpload) -> asyncio.Task[FileText]:
+    def _read(self, upload: FileUpload, owner: OwnerId) -> asyncio.Task[FileText]:
         task = self._reading.get(upload.id)
         if task is None:
-            task = asyncio.create_task(self._read_text(upload), name=f"bestchat-file-{upload.id}")
+            work = self._read_text(upload, owner)
+            task = asyncio.create_task(work, name=f"bestchat-file-{upload.id}")
             self._reading[upload.id] = task
-            task.add_done_callback(lambda _: self._forget(upload.id))
+            task.add_done_callback(lambda _: self._reading.pop(upload.id, None))
         return task
 
-    def _forget(self, file_id: FileId) -> None:
-        self._reading.pop(file_id, None)
-        self._owners.pop(file_id, None)
-
-    async def _read_text(self, upload: FileUpload) -> FileText:
+    async def _read_text(self, upload: FileUpload, owner: OwnerId) -> FileText:
         """Find out what a file says, and keep that; a failure is a note."""
         if upload.media_type not in file_types.READABLE:
             text = FileText(note=f"{upload.media_type}, {upload.size:,} bytes")
         else:
             try:
-                text = await self._what_it_says(upload)
+                text = await self._what_it_says(upload, owner)
             except ChatError as error:
                 text = FileText(note=error.info.text)
             except Exception as error:  # noqa: BLE001  one file must not keep a turn from going on
@@ -415,17 +405,12 @@ class FileService:
             _log.warning("BestChat: the text of %s is not kept: %s", upload.id, error.info.code)
         return text
 
-    async def _what_it_says(self, upload: FileUpload) -> FileText:
-        """Read a file; an owner's files one after the other, so that others get theirs read, too.
-
-        Whose it is, only the process knows to which it was announced. In another one, the files of
-        a conversation are read one after the other.
-        """
-        mine = asyncio.Lock()
-        if upload.media_type not in _QUICK:
-            owner, _ = self._owners.get(upload.id, (upload.conversation_id, None))
-            mine = self._locks.setdefault(owner, mine)
-        async with mine:
+    async def _what_it_says(self, upload: FileUpload, owner: OwnerId) -> FileText:
+        """Read a file; an owner's one after the other, so that others get theirs read, too."""
+        lock = asyncio.Lock()
+        if upload.media_type not in file_types.AS_THEY_ARE:
+            lock = self._locks.setdefault(owner, lock)
+        async with lock:
             return await self._texts.read(
                 upload.media_type, self._store.read(upload.id), files.MOST_TEXT
             )
@@ -453,9 +438,6 @@ class FileService:
         for file_id in await self._uploads.expect_stalled(now - STALLED, but=self._coming):
             await self._store.delete(file_id)
         await self._uploads.let_go_unsent(now - UNSENT)
-        for file_id, (_, announced) in list(self._owners.items()):
-            if announced < now - UNSENT and file_id not in self._reading:
-                del self._owners[file_id]
         await self.sweep()
 
 

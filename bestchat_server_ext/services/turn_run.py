@@ -388,9 +388,8 @@ class TurnRun:
         await wheel.budget.require_step(state.conversation, ref)
         specs = tuple(wheel.tools.specs().values())
         facts = msgspec.structs.replace(wheel.providers.facts(ref), ref=str(ref))
-        contents = await wheel.files.contents(
-            self.conversation_id, state.branch(command.parent_id), facts
-        )
+        branch = state.branch(command.parent_id)
+        contents = await wheel.files.contents(state.conversation, branch, facts)
         projection = wheel.context.project(state, turn, command.parent_id, facts, specs, contents)
         if projection.reduced is not None:
             await self._report(projection.reduced)

@@ -213,47 +213,7 @@ async def test_an_owners_files_are_read_one_after_the_other(build: Build, begin:
     slow.go_on.set()
     await asyncio.wait(reading)
     assert slow.begun[3:] == ["a,2\n", "a,3\n"]
-    assert (dict(service._locks), service._owners, service._reading) == ({}, {}, {})
-
-
-async def test_so_are_those_of_a_conversation_in_another_process(
-    build: Build, begin: Begin, script: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody knows there whose they are."""
-    monkeypatch.setattr(file_service, "PATIENCE_SECONDS", 0.05)
-    script("echo", (Echo(),))
-    house, slow = await build(), Slow()
-    house.application._services.files._texts = slow
-    talk = await begin(InProcessClient(house.application))
-    names = ("1.csv", "2.csv")
-    uploads = [await attach(house, talk.id, TABLE + name.encode(), name) for name in names]
-    await house.application.close()
-    other, slow = await build(origin=1), Slow()
-    other.application._services.files._texts = slow
-    again = talk.seen_by(InProcessClient(other.application))
-    await again.ask("scripted/echo", files=tuple(upload.id for upload in uploads))
-    await again.until(ev.TurnFinished)
-    assert len(slow.begun) == 1
-    reading = list(other.application._services.files._reading.values())
-    slow.go_on.set()
-    await asyncio.wait(reading)
-    assert len(slow.begun) == 2
-
-
-async def test_of_what_never_comes_nothing_is_kept_in_mind(build: Build, begin: Begin) -> None:
-    clock = ManualClock()
-    house = await build(clock=clock)
-    client = InProcessClient(house.application)
-    talk = await begin(client)
-    service = house.application._services.files
-    request = files.CreateFile(conversation_id=talk.id, name="a.csv", size=10)
-    let_go = await client.call(files.create, request)
-    never = await client.call(files.create, request)
-    await client.call(files.delete, files.DeleteFile(let_go.id))
-    assert set(service._owners) == {never.id}
-    clock.advance(UNSENT.total_seconds() + 1)
-    await service.tidy()
-    assert service._owners == {}
+    assert (dict(service._locks), service._reading) == ({}, {})
 
 
 async def test_what_nobody_has_read_is_read_when_it_is_wanted(

@@ -21,8 +21,6 @@ SECONDS = 60.0
 """How long reading a file may take."""
 AT_ONCE = 2
 """Files that are read at the same time; others wait."""
-_AS_THEY_ARE = frozenset({file_types.PLAIN, file_types.JSON})
-"""Types of which nothing is taken apart: they need no process, and wait for nobody's files."""
 _WIDEST = 4
 """Bytes of the longest character."""
 _MODULE = "bestchat_server_ext.adapters.file_texts.child"
@@ -52,7 +50,7 @@ class ChildTextReader:
 
     async def read(self, media_type: str, pieces: AsyncIterator[bytes], limit: int) -> FileText:
         """The text of a file; see the port."""
-        if media_type in _AS_THEY_ARE:
+        if media_type in file_types.AS_THEY_ARE:
             return await self._read_as_it_is(media_type, pieces, limit)
         async with self._free:
             starting = asyncio.ensure_future(asyncio.to_thread(_start, media_type, limit))
