@@ -30,9 +30,12 @@ _AROUND_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 _UNICAST = ip_network("2000::/3")
 """All of IPv6 that has been given away on the Internet."""
 _ALSO_PRIVATE = tuple(
-    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "5f00::/16"))
+    map(
+        ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "5f00::/16", "168.63.129.16/32"),
+    )
 )
-"""Networks that older versions of Python take for public; one cloud has its credentials there."""
+"""Networks that some Python takes for public; two clouds speak to their machines from there."""
 
 _PORTS = {"http": 80, "https": 443}
 _NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.IGNORECASE)
