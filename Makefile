@@ -81,7 +81,7 @@ test: test-python test-web
 # that is cut at random stalls now and then. What fails twice has failed.
 test-python: $(VENV)/panel labextension/node_modules/installed
 	@scripts/ensure chromium postgres redis
-	@$(BIN)/python -m pytest $(AT_ONCE) --ignore tests/ui --ignore tests/faults || $(BIN)/python -m pytest --ignore tests/ui --last-failed
+	@$(BIN)/python -m pytest $(AT_ONCE) --ignore tests/ui --ignore tests/faults || $(BIN)/python -m pytest --ignore tests/ui --ignore tests/faults --last-failed
 	@$(BIN)/python -m pytest tests/faults
 	@$(BIN)/python -m pytest tests/ui || $(BIN)/python -m pytest tests/ui --last-failed
 
