@@ -20,12 +20,9 @@ from dataclasses import dataclass
 _LINE_END = re.compile(r"\r\n?|[\n\x0b\x0c\x85\u2028\u2029]")
 _ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
 """What begins a tag or an image."""
-_DIAGRAM = re.compile(r"(?:`{3}|~{3})[^\w`~]*m(?=ermaid)", re.IGNORECASE)
-"""What begins a diagram, up to its first letter: the last marks of a fence, wherever they stand.
-
-No more than three marks, so that a long run of them is gone through once. Signs may come in
-between, as in `{mermaid}`.
-"""
+_MARKS = re.compile(r"```|~~~")
+_DIAGRAM = re.compile(r"m(?=ermaid)|&", re.IGNORECASE)
+"""Behind the marks of a fence, what may name a diagram: the word, or a sign written as `&#109;`."""
 _APART = "\u200b"
 _FENCE = re.compile(r"(?P<marks>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
 _LANGUAGE = re.compile(r"\s*(?P<name>[\w.+#-]*)")
@@ -108,7 +105,12 @@ def _language(info: str) -> str:
 
 
 def _without_actions(line: str) -> str:
-    # Within the word: some who draw diagrams look for it anywhere in what follows the marks.
-    for pattern in (_DIAGRAM, _ACTIVE):
-        line = pattern.sub(lambda found: found[0] + _APART, line)
-    return line
+    line = _ACTIVE.sub(_apart, line)
+    if (marks := _MARKS.search(line)) is None:
+        return line
+    # Some who draw diagrams look for the word anywhere in what follows the marks.
+    return line[: marks.end()] + _DIAGRAM.sub(_apart, line[marks.end() :])
+
+
+def _apart(found: re.Match[str]) -> str:
+    return found[0] + _APART

@@ -123,12 +123,12 @@ def _can_bind(address: str) -> bool:
 
     The latter is for those that take over others' addresses (`net.ipv4.ip_nonlocal_bind`).
     """
-    with socket.socket(_family(address), socket.SOCK_STREAM) as trial:
-        try:
+    try:
+        with socket.socket(_family(address), socket.SOCK_STREAM) as trial:
             # Only addresses within one network have a scope, and none of those is public.
             trial.bind((address.partition("%")[0], 0))
-        except OSError:
-            return False
+    except OSError:  # where there is no IPv6, there is not even the socket
+        return False
     return True
 
 
