@@ -60,14 +60,18 @@ test("a message goes into the conversation in which it was written, to who was c
   );
   chat.open("b");
   chat.chooseModel("other/model");
-  const quick = chat.send(() => ({ text: "quick" }));
+  assert.equal(await chat.send(() => ({ text: "elsewhere" })), true); // it waits for nothing in "a"
+  assert.equal(chat.open("a"), first); // where it is followed still
+  const next = chat.send(() => ({ text: "next" }));
+  chat.open("b");
   await new Promise(setImmediate);
-  assert.deepEqual(said(), []); // nobody overtakes it
+  assert.equal(said().length, 1);
   ready();
-  assert.deepEqual(await Promise.all([slow, quick]), [true, true]);
+  assert.deepEqual(await Promise.all([slow, next]), [true, true]);
   assert.deepEqual(said(), [
+    ["b", "elsewhere", "other/model"],
     ["a", "slow", "one/model"],
-    ["b", "quick", "other/model"],
+    ["a", "next", "other/model"],
   ]);
   assert.equal(chat.view.current?.id, "b");
   assert.notEqual(chat.open("a"), first);
@@ -99,13 +103,13 @@ test("what is refused or cannot be prepared is said, and keeps nobody else", asy
   assert.equal(chat.view.error?.message, "No key.");
 });
 
-test("a draft is given back where it belongs, and not over what was written since", () => {
+test("a draft is given back where it belongs, before what was written since", () => {
   const { drafts } = manager();
   drafts.set("", "first");
   drafts.begun("a");
   assert.deepEqual([drafts.get(""), drafts.get("a")], ["", "first"]);
-  drafts.giveBack("a", "other");
-  assert.equal(drafts.get("a"), "first");
+  drafts.giveBack("a", "refused");
+  assert.equal(drafts.get("a"), "refused\n\nfirst");
   drafts.set("a", "");
   drafts.giveBack("a", "again");
   assert.equal(drafts.get("a"), "again");

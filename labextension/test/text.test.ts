@@ -71,9 +71,17 @@ test("no text keeps the panel busy", { timeout: 20_000 }, () => {
   const begun = "\n\n---\nAttached a `b`:\n```t\n".repeat(40_000);
   assert.equal(takeApart(begun).attachments.length, 0);
   const links = "[a]:b\n".repeat(20_000) + "\n" + "[a\n\n".repeat(20_000);
-  const length = splitBlocks(links).reduce((sum, { text }) => sum + text.length, 0);
-  assert.ok(length < 2 * links.length, `${String(length)} characters`);
+  assert.ok(lengthOf(links) < 2 * links.length);
+  const long = `[a]: ${"b".repeat(100_000)}\n\n` + "[a]\n\n".repeat(20_000);
+  assert.ok(lengthOf(long) < 2 * long.length);
+  const some = `[a]: ${"b".repeat(1000)}\n\n` + "[a]\n\n".repeat(20_000);
+  assert.ok(lengthOf(some) < some.length + 300_000);
+  assert.equal(splitBlocks(`a ${"`".repeat(1_000_000)}`).length, 1);
 });
+
+function lengthOf(source: string): number {
+  return splitBlocks(source).reduce((sum, { text }) => sum + text.length, 0);
+}
 
 test("a diagram inside of something else stays text", () => {
   for (const before of ["  ", "- ", "> ", "$$\n", "- x\n\n  ", "1. > \t"]) {

@@ -292,11 +292,35 @@ def test_what_takes_its_time_is_sent_where_it_was_written(
 def test_what_is_looked_at_beforehand_is_what_goes(beside: Any, page_url: str) -> None:
     beside.composer.fill(f"What is @sales beside @url:{page_url}/none ? ")
     expect(mentioned(beside)).to_have_text([re.compile("✓ @sales"), re.compile("404")])
-    beside.root.get_by_text("What will be sent").click()
+    fold = beside.root.get_by_text("What will be sent")
+    fold.click()
     shown = beside.root.locator(".jp-BestChat-willBeSent .jp-BestChat-attachment")
     expect(shown).to_have_text([re.compile("sales"), re.compile("It could not be had.")])
-    beside.composer.press_sequentially("And @fo")
+    change_sales(beside, "{'hidden': 1}")
+    beside.composer.press("Enter")
+    answer = beside.ends()
+    expect(answer).to_contain_text("It could not be had.")
+    assert "hidden" not in answer.inner_text()
+    fold.wait_for(state="detached")
+
+    beside.composer.fill("And @sales ? ")
+    expect(mentioned(beside)).to_have_text([re.compile("✓ @sales")])
+    fold.click()  # it is open still, and closed now
+    change_sales(beside, "{'another': 2}")
+    beside.composer.press_sequentially("Or @fo")
+    fold.click()
     expect(beside.root.get_by_text("@fo is looked up when it is sent.")).to_be_visible()
+    fold.click()
+    beside.composer.press("Enter")
+    expect(beside.ends()).to_contain_text("another")
+
+
+def change_sales(panel: Any, value: str) -> None:
+    cell(panel, 0).locator(".cm-content").click()
+    panel.page.keyboard.press("Control+a")
+    panel.page.keyboard.type(f"sales = {value}; print('changed')")
+    panel.page.keyboard.press("Control+Enter")
+    expect(cell(panel, 0).locator(".jp-OutputArea-output")).to_contain_text("changed")
 
 
 def test_a_page_that_cannot_be_had_is_said_to_everybody(panel: Any, page_url: str) -> None:

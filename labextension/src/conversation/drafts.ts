@@ -32,11 +32,10 @@ export class Drafts {
     this.#changed.emit(conversationId);
   }
 
-  /** What could not be sent is the user's again, unless they went on to write something else. */
+  /** What could not be sent is the user's again, before what they went on to write. */
   giveBack(conversationId: string, text: string): void {
-    if (this.get(conversationId) === "") {
-      this.set(conversationId, text);
-    }
+    const written = this.get(conversationId);
+    this.set(conversationId, written === "" ? text : `${text}\n\n${written}`);
   }
 
   /** A new conversation has begun: what is being written goes on there. */

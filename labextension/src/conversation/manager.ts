@@ -53,9 +53,8 @@ export class ConversationManager {
   readonly #changed = new Signal<this, ManagerView>(this);
   #view: ManagerView;
   #narrowing: Narrowing = "all";
-  #sending: Promise<unknown> = Promise.resolve();
-  /** Where something is about to be said, once for each message. */
-  #awaiting: readonly ConversationModel[] = [];
+  /** What is about to be said: the last message of each conversation. */
+  readonly #sending = new Map<ConversationModel, Promise<boolean>>();
   #opening: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -106,14 +105,19 @@ export class ConversationManager {
       return current;
     }
     this.#leave(current);
+    const model = Array.from(this.#sending.keys()).find((each) => each.id === id) ?? this.#follow(id);
+    this.#memory.set(CURRENT, id);
+    this.#show({ current: model, error: null });
+    return model;
+  }
+
+  #follow(id: string): ConversationModel {
     const model = new ConversationModel(id, this.#stream);
     model.changed.connect((_, { deleted }) => {
       if (deleted && this.#view.current === model) {
         this.close();
       }
     });
-    this.#memory.set(CURRENT, id);
-    this.#show({ current: model, error: null });
     return model;
   }
 
@@ -129,7 +133,7 @@ export class ConversationManager {
 
   /** Follow a conversation no more, unless something is about to be said in it. */
   #leave(model: ConversationModel | null): void {
-    if (model !== null && !this.#awaiting.includes(model)) {
+    if (model !== null && !this.#sending.has(model)) {
       model.dispose();
     }
   }
@@ -190,52 +194,48 @@ export class ConversationManager {
    * Say something in the conversation that is open now, and have it answered by who is chosen now;
    * where a turn is running, after that.
    *
-   * @param prepare what is said, given the conversation; it may take its time, and nobody overtakes it.
+   * @param prepare what is said, given the conversation; it may take its time, and nothing that is
+   *   said there later overtakes it.
    * @returns whether it was taken: what was not is still the user's.
    */
-  send(prepare: (conversationId: string) => Message | Promise<Message>): Promise<boolean> {
+  async send(prepare: (conversationId: string) => Message | Promise<Message>): Promise<boolean> {
     const { current, model } = this.#view;
-    const opened = current ?? this.opened();
-    const before = this.#sending;
-    const sent = this.attempt(() =>
-      this.#staying(opened, async (conversation, follows) => {
-        await before;
-        const { text, files = [] } = await prepare(conversation.id);
-        await this.client.call("turns.start", {
-          ...this.#request(conversation.id),
-          model,
-          text,
-          files: [...files],
-          // Of the message that it follows, nothing may have been heard yet.
-          parent_id: follows ? null : conversation.leaf,
-          queue: true,
-        });
-      }),
-    );
-    this.#sending = sent;
-    return sent;
-  }
-
-  /**
-   * Do something in a conversation that is followed until it is done, whichever is opened meanwhile;
-   * `follows` says whether something is being done there already.
-   */
-  async #staying(
-    opened: Promise<ConversationModel> | ConversationModel,
-    action: (conversation: ConversationModel, follows: boolean) => Promise<void>,
-  ): Promise<void> {
-    const conversation = opened instanceof ConversationModel ? opened : await opened;
-    const follows = this.#awaiting.includes(conversation);
-    this.#awaiting = [...this.#awaiting, conversation];
-    try {
-      await action(conversation, follows);
-    } finally {
-      const at = this.#awaiting.indexOf(conversation);
-      this.#awaiting = this.#awaiting.filter((_, index) => index !== at);
+    const conversation = current ?? (await this.#begun());
+    if (conversation === null) {
+      return false;
+    }
+    const before = this.#sending.get(conversation);
+    const sent = this.attempt(async () => {
+      const follows = await before;
+      const { text, files = [] } = await prepare(conversation.id);
+      await this.client.call("turns.start", {
+        ...this.#request(conversation.id),
+        model,
+        text,
+        files: [...files],
+        // Of the message that it follows, nothing may have been heard yet.
+        parent_id: follows === true ? null : conversation.leaf,
+        queue: true,
+      });
+    });
+    this.#sending.set(conversation, sent);
+    await sent;
+    if (this.#sending.get(conversation) === sent) {
+      this.#sending.delete(conversation);
       if (conversation !== this.#view.current) {
         this.#leave(conversation);
       }
     }
+    return sent;
+  }
+
+  /** The conversation that a first message begins; none where that fails, which is shown. */
+  async #begun(): Promise<ConversationModel | null> {
+    let begun: ConversationModel | null = null;
+    await this.attempt(async () => {
+      begun = await this.opened();
+    });
+    return begun;
   }
 
   /** Say a message differently, as a branch beside it. */

@@ -51,6 +51,7 @@ export function Composer({ model, inbox }: Props) {
   const runCommand = useSlashCommand();
   const completion = useCompletion(area, setText, (whole) => void send(whole));
   const [looking, setLooking] = useState(false);
+  const shown = useRef<readonly Attachment[]>([]);
   const [sending, setSending] = useState<readonly string[]>([]);
   const unfinished = completion.writing?.kind === "mention" ? completion.writing.begun : null;
   const mentions = useMentions(text, unfinished);
@@ -85,22 +86,25 @@ export function Composer({ model, inbox }: Props) {
     // From here on it is not the composer's any more: the next message may be written, and another
     // conversation be opened, while what goes along is still on its way.
     let here = model?.id ?? NEW;
-    const [looked, taken] = [context.spend(), files.take()];
+    const [looked, taken, seen] = [context.spend(), files.take(), shown.current];
+    shown.current = [];
     setText("");
     history.add(said);
     area.current?.focus();
     setSending((before) => [...before, said]);
     const sent = await manager.send(async (conversationId) => {
       here = conversationId;
-      const mentioned = await mentions.attachments(said, looking ? mentions.mentions : []);
-      const along = distinct([...looked.attachments, ...mentioned]);
+      const mentioned = await mentions.attachments(said);
+      const along = distinct([...looked.attachments, ...mentioned, ...seen]);
       return { text: compose(said, along), files: await taken.ready() };
     });
     setSending((before) => without(before, said));
     taken.done(sent);
     if (!sent) {
       manager.drafts.giveBack(here, said);
-      take(looked.kinds);
+      if ((manager.view.current?.id ?? NEW) === here) {
+        take(looked.kinds);
+      }
     }
   };
 
@@ -151,10 +155,13 @@ export function Composer({ model, inbox }: Props) {
       <MentionChips mentions={mentions.mentions} />
       {(context.items.some(context.goesAlong) || found.length > 0) && (
         <WillBeSent
-          read={() => distinct([...context.attachments(), ...found])}
+          read={() => (shown.current = distinct([...context.attachments(), ...found]))}
           unknown={unknown}
           open={looking}
-          onOpen={setLooking}
+          onOpen={(open) => {
+            setLooking(open);
+            shown.current = []; // closed: what goes is what there is when it goes
+          }}
         />
       )}
       <UploadChips uploads={files.uploads} onRemove={files.remove} />
@@ -222,7 +229,7 @@ export function Composer({ model, inbox }: Props) {
   );
 }
 
-/** Each thing once, however often it is meant. */
+/** Each thing once, however often it is meant: as it is given last. */
 function distinct(attachments: readonly Attachment[]): Attachment[] {
   return [...new Map(attachments.map((each) => [`${each.kind} ${each.name}`, each])).values()];
 }

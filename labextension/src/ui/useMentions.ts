@@ -17,8 +17,8 @@ export interface Mention {
 
 interface Mentions {
   readonly mentions: readonly Mention[];
-  /** What goes along with a text; what was `shown` goes as it was, and all else as it is now. */
-  attachments: (text: string, shown: readonly Mention[]) => Promise<Attachment[]>;
+  /** What goes along with a text, as it is right now. */
+  attachments: (text: string) => Promise<Attachment[]>;
 }
 
 /** What is mentioned in a text; `unfinished` is a name that is still being written. */
@@ -56,13 +56,11 @@ export function useMentions(text: string, unfinished: string | null): Mentions {
   }, [names, mentionSources, trans]);
 
   const attachments = useCallback(
-    async (said: string, shown: readonly Mention[]): Promise<Attachment[]> => {
-      const seen = new Map(shown.map(({ name, mentioned }) => [name, mentioned]));
+    async (said: string): Promise<Attachment[]> => {
       const found = await Promise.all(
-        mentionsIn(said).map(async (name) => {
-          const mentioned = seen.get(name) ?? (await resolve(mentionSources, name, trans));
-          return attachmentOf(name, mentioned, trans);
-        }),
+        mentionsIn(said).map(async (name) =>
+          attachmentOf(name, await resolve(mentionSources, name, trans), trans),
+        ),
       );
       return found.filter((each) => each !== null);
     },

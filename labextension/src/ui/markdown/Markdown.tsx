@@ -11,7 +11,7 @@ import { Prose } from "./Prose.js";
  * YAML or CSS is read, by `@{`, a line of dashes or a backslash, any word can be written otherwise.
  */
 const DOUBTFUL_DIAGRAM =
-  /\/\/|\\|@\{|^\s*-{3,}\s*$|%%\{|<|\burl\s*\(|\bimg\b|\bclick\b|@import|\bicon\b/im;
+  /\/\/|\\|@\{|^[^\S\n]*-{3,}[^\S\n]*$|%%\{|<|\burl\s*\(|\bimg\b|\bclick\b|@import|\bicon\b/im;
 
 interface Props {
   source: string;

@@ -15,9 +15,12 @@ export interface Block {
 
 const FENCE = /^(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`{]*)/;
 const LIST_ITEM = /^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:\s|$)/;
-const DEFINITION = /^ {0,3}\[([^\]\n]+)\]:\s*\S.*$/gm;
+const DEFINITION = /^ {0,3}\[([^\]\n]+)\]:\s*\S.{0,2000}$/gm;
 const LABEL = /\[([^[\]]+)\]/g;
-const FENCED_DIAGRAM = /((?:`{3,}|~{3,})[^\S\n]*)(?=mermaid)/gi;
+/** No more than three marks, so that a long run of them is gone through once. */
+const FENCED_DIAGRAM = /((?:`{3}|~{3})[^\S\n]*)(?=mermaid)/gi;
+/** Characters of definitions that are put behind the blocks of a text, all together. */
+const MOST_DEFINITIONS = 200_000;
 
 /**
  * The blocks of a text, in order. Links that are defined anywhere are known where they are used.
@@ -30,9 +33,12 @@ export function splitBlocks(source: string): Block[] {
   }
   const blocks = splitter.end();
   const definitions = definitionsIn(source);
+  let left = MOST_DEFINITIONS;
   for (const block of blocks) {
     if (block.kind === "prose") {
-      block.text = block.text.replaceAll(FENCED_DIAGRAM, "$1\u200b") + used(definitions, block.text);
+      const behind = used(definitions, block.text);
+      left -= behind.length;
+      block.text = block.text.replaceAll(FENCED_DIAGRAM, "$1\u200b") + (left < 0 ? "" : behind);
     }
   }
   return blocks;
