@@ -342,7 +342,12 @@ async def test_stop_is_heard_while_waiting_for_the_next_attempt(build: Build, be
     assert isinstance((await talk.until(ev.TurnCancelled))[-1], ev.TurnCancelled)
 
 
-async def heard_by(talk: Any, after: int | None, draft: DraftPosition | None) -> str:
+async def heard_by(
+    talk: Any,
+    after: int | None,
+    draft: DraftPosition | None,
+    caught_up: asyncio.Event | None = None,
+) -> str:
     """What a reader ends with who puts together what arrives, from where it stands."""
     text, whole, attempt = "", "", 1
     async with aclosing(talk.client.follow(talk.id, after, draft)) as frames:
@@ -350,6 +355,8 @@ async def heard_by(talk: Any, after: int | None, draft: DraftPosition | None) ->
             match frame:
                 case Snapshot():
                     text = ""
+                case CaughtUp() if caught_up is not None:
+                    caught_up.set()
                 case ev.Delta(text=piece, attempt=number):
                     text = piece if number > attempt else text + piece
                     attempt = number
@@ -368,7 +375,9 @@ async def test_readers_early_late_and_returning_end_with_the_same_text(stage: An
     one = Puppet([TextChunk("Once upon a time"), broken, DOWN], [DOWN], [DOWN])
     two = Puppet([TextChunk("There was"), resumed, TextChunk(" a king."), DONE])
     talk = await stage(fallbacks=to("two/y"), one=one, two=two)
-    early = asyncio.create_task(heard_by(talk, None, None))
+    caught_up = [asyncio.Event() for _ in range(3)]
+    early = asyncio.create_task(heard_by(talk, None, None, caught_up[0]))
+    await caught_up[0].wait()
     ticket = await talk.ask("one/x")
     await talk.until_text("Once upon a time")
     message_id = (await first_delta(talk)).message_id
@@ -376,10 +385,12 @@ async def test_readers_early_late_and_returning_end_with_the_same_text(stage: An
     broken.set()
     await talk.until(ev.AttemptFailed, count=3)
     await talk.until_text("There was")
-    late = asyncio.create_task(heard_by(talk, None, None))
+    late = asyncio.create_task(heard_by(talk, None, None, caught_up[1]))
     # Who was away meanwhile knows a piece of an answer that was taken back.
-    back = asyncio.create_task(heard_by(talk, seq, DraftPosition(message_id, 0, 1)))
-    await caught_up(talk)
+    position = DraftPosition(message_id, 0, 1)
+    back = asyncio.create_task(heard_by(talk, seq, position, caught_up[2]))
+    for each in caught_up:
+        await each.wait()
     resumed.set()
     assert await asyncio.gather(early, late, back) == ["There was a king."] * 3
     assert (await talk.turn(ticket.turn_id)).state == "finished"
@@ -392,13 +403,14 @@ async def test_a_reader_who_comes_between_the_event_and_the_new_beginning(stage:
     two = Puppet([TextChunk("There was a king."), DONE])
     talk = await stage(fallbacks=to("two/y"), one=one, two=two)
     stream = talk.client._application._services.stream
-    really, readers = stream.append, []
+    really, readers, caught_up = stream.append, [], asyncio.Event()
 
     async def append(conversation_id: Any, events: Any, **more: Any) -> Any:
         first = any(isinstance(event, ev.AttemptFailed) and not event.kept for event in events)
         appended = await really(conversation_id, events, **more)
         if first:
-            readers.append(asyncio.create_task(heard_by(talk, None, None)))
+            readers.append(asyncio.create_task(heard_by(talk, None, None, caught_up)))
+            await caught_up.wait()
             await talk.until_text("Once upon a time")
         return appended
 
@@ -416,10 +428,3 @@ async def first_delta(talk: Any) -> ev.Delta:
             if isinstance(frame, ev.Delta):
                 return frame
     raise AssertionError("there was none")
-
-
-async def caught_up(talk: Any) -> None:
-    async with aclosing(talk.client.follow(talk.id)) as frames:
-        async for frame in frames:
-            if isinstance(frame, CaughtUp):
-                return
