@@ -1,4 +1,4 @@
-"""Other processes, and SQLite files as older versions have left them."""
+"""Other processes, a host on this machine, and SQLite files as older versions have left them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ import pytest
 from bestchat_server_ext.adapters.storage_sql import open_database
 from bestchat_server_ext.core.conversation import ConversationState
 from bestchat_server_ext.testing.clock import ManualClock
+from bestchat_server_ext.testing.http_host import Host
 from bestchat_server_ext.testing.port_suites.scene import Scene
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    """A host whose answers a test lays out."""
+    started = Host()
+    await started.start()
+    yield started
+    await started.stop()
 
 
 class Child:

@@ -9,7 +9,6 @@ import ssl
 import sys
 import threading
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -20,14 +19,6 @@ from bestchat_server_ext.adapters.pages_http.threads import UnawaitedThreads
 from bestchat_server_ext.core import pages
 from bestchat_server_ext.core.errors import InvalidRequest, NotPermitted, PageUnreadable
 from bestchat_server_ext.testing.http_host import Call, Host
-
-
-@pytest.fixture
-async def host() -> AsyncIterator[Host]:
-    started = Host()
-    await started.start()
-    yield started
-    await started.stop()
 
 
 def place(host: Host) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -14,14 +13,6 @@ from bestchat_server_ext.adapters.pages_http.resolver import CheckedResolver
 from bestchat_server_ext.core import pages
 from bestchat_server_ext.core.errors import NotPermitted
 from bestchat_server_ext.testing.http_host import Call, Host
-
-
-@pytest.fixture
-async def host() -> AsyncIterator[Host]:
-    started = Host()
-    await started.start()
-    yield started
-    await started.stop()
 
 
 async def says_hello(call: Call) -> None:

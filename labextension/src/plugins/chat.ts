@@ -1,10 +1,9 @@
 /** The panel itself, its commands, and what other extensions can ask of it. */
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, ISanitizer } from "@jupyterlab/apputils";
+import { ICommandPalette } from "@jupyterlab/apputils";
 import { IEditorLanguageRegistry } from "@jupyterlab/codemirror";
 import { IRenderMimeRegistry } from "@jupyterlab/rendermime";
-import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
@@ -39,17 +38,18 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
   autoStart: true,
   provides: IBestChat,
   requires: [
-    ...[IRenderMimeRegistry, IEditorLanguageRegistry],
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- JupyterLab deprecates the interface ISanitizer; the token shares its name, and is the only way to the sanitizer that a site has set up
-    ISanitizer,
-    ...[ICodeActions, IContextSources, IMentionSources, ISlashCommands],
+    IRenderMimeRegistry,
+    IEditorLanguageRegistry,
+    ICodeActions,
+    IContextSources,
+    IMentionSources,
+    ISlashCommands,
   ],
   optional: [ITranslator, ICommandPalette, ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
     languages: IEditorLanguageRegistry,
-    sanitizer: IRenderMime.ISanitizer,
     codeActions: ICodeActions,
     contextSources: IContextSources,
     mentionSources: IMentionSources,
@@ -80,7 +80,7 @@ export const chat: JupyterFrontEndPlugin<IBestChat> = {
       files,
       uploads: new Uploads(client, files, memory),
       // What models say has no files of its own: nothing resolves their paths.
-      rendermime: rendermime.clone({ sanitizer: new ModelOutputSanitizer(sanitizer) }),
+      rendermime: rendermime.clone({ sanitizer: new ModelOutputSanitizer(rendermime.sanitizer) }),
       languages,
       codeActions,
       contextSources,

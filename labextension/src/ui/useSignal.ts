@@ -11,18 +11,23 @@ export interface Viewed<Shown> {
   readonly changed: ISignal<unknown, Shown>;
 }
 
-/** The view, as of now. */
-export function useView<Shown>(source: Viewed<Shown>): Shown {
+/** What is read anew whenever a signal says that it may have changed. */
+export function useValue<Value>(signal: ISignal<unknown, unknown>, read: () => Value): Value {
   const subscribe = useCallback(
     (changed: () => void) => {
-      source.changed.connect(changed);
+      signal.connect(changed);
       return () => {
-        source.changed.disconnect(changed);
+        signal.disconnect(changed);
       };
     },
-    [source],
+    [signal],
   );
-  return useSyncExternalStore(subscribe, () => source.view);
+  return useSyncExternalStore(subscribe, read);
+}
+
+/** The view, as of now. */
+export function useView<Shown>(source: Viewed<Shown>): Shown {
+  return useValue(source.changed, () => source.view);
 }
 
 /** One thing of the open conversation, which is compared by identity; `none` where none is open. */
